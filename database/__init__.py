@@ -1,0 +1,1 @@
+"""The ground floor of storage: engine, unit of work, column types and clock, shared by every domain."""
