@@ -1,0 +1,62 @@
+# 1022 Gia Lai. Two commands matter: `make run` and `make test`. `make help` lists the others.
+PYTHON ?= python3
+DATA_DIR ?= var
+APP := .venv/bin/python
+BOT := .venv-bot/bin/python
+PREPARE := DATA_DIR="$(DATA_DIR)" $(PYTHON) deploy/local/prepare.py
+export PYTHONPATH := $(CURDIR)
+export DATA_DIR
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format train evaluate kb-import kb-report predict bench reset
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: ## Set up what is missing, start everything, open the chat in a browser (Ctrl-C stops it)
+	@$(PREPARE) run
+	@$(APP) -m deploy.local.run
+
+test: ## Set up what is missing and pass all tests
+	@$(PREPARE) test
+	@$(MAKE) --no-print-directory check
+	@$(BOT) -m pytest tests/bot
+	@$(APP) -m pytest
+
+check: # formatting, lint, types, import floors
+	@$(APP) -m ruff format --check .
+	@$(APP) -m ruff check .
+	@$(APP) -m mypy
+	@$(APP:python=lint-imports)
+
+lint: ## Check formatting, lint, types and the import floors
+	@$(PREPARE) lint
+	@$(MAKE) --no-print-directory check
+
+format: ## Format the code
+	@$(PREPARE) lint
+	@$(APP) -m ruff format .
+	@$(APP) -m ruff check --fix .
+
+train: ## Train the language model and this instance's embedding model anew
+	@$(PREPARE) train
+	@$(BOT) -m bot.train --force
+	@$(APP) -m kb_index train --data-dir "$(DATA_DIR)"
+	@$(APP) -m kb_index index --data-dir "$(DATA_DIR)"
+
+kb-import: ## Import procedures: make kb-import FROM=<file or folder> [DATA_DIR=<folder>]
+	@test -n "$(FROM)" || { echo "error: say what to import: make kb-import FROM=<file or folder> [DATA_DIR=<folder>]"; exit 2; }
+	@$(PREPARE) run
+	@$(APP) -m kb_index import --from "$(FROM)" --data-dir "$(DATA_DIR)"
+
+predict: ## Answer evaluation rows: make predict IN=<rows.jsonl> OUT=<predictions.jsonl> [DATA_DIR=<folder>]
+	@test -n "$(IN)" -a -n "$(OUT)" || { echo "error: make predict IN=<rows.jsonl> OUT=<predictions.jsonl> [DATA_DIR=<folder>]"; exit 2; }
+	@$(PREPARE) run
+	@$(APP) -m deploy.local.predict --in "$(IN)" --out "$(OUT)"
+
+bench: ## Measure speed and memory of the running parts
+	@$(PREPARE) run
+	@$(APP) -m deploy.local.bench
+
+reset: ## Delete this instance's data (asks first)
+	@$(PYTHON) deploy/local/reset.py "$(DATA_DIR)"

@@ -1,0 +1,1 @@
+"""How the system is brought up, on one machine and on many."""
