@@ -3,7 +3,7 @@
     .venv/bin/python requirements/lock.py
 
 Read from the installed environment and not resolved anew, so that what is locked is what was tested. Local
-version labels (torch's "+cpu") are dropped: which build of torch is taken is up to the machine's package index.
+version labels (torch's "+cpu") are dropped: which build is taken is up to the machine's package index.
 """
 
 from __future__ import annotations

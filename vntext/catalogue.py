@@ -33,7 +33,7 @@ def _file(name: str) -> dict[str, Any]:
 
 
 def lookup(key: str) -> Any:
-    """Return what the catalogue holds under `key`, e.g. `"answer.fee.free"`: a string, a list or a mapping."""
+    """Return what the catalogue holds under `key` ("answer.fee.free"): a string, a list or a mapping."""
     name, *path = key.split(".")
     node: Any = _file(name)
     for part in path:

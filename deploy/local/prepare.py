@@ -27,13 +27,14 @@ BOT_PYTHON = ROOT / ".venv-bot" / "bin" / "python"
 VENDOR = ROOT / "web" / "static" / "vendor"
 
 # What the browser needs from npm: file in the package -> name under web/static/vendor.
+_FONT = "@fontsource/be-vietnam-pro"
 _BROWSER_FILES = {
     "htmx.org/dist/htmx.min.js": "htmx.min.js",
-    "@fontsource/be-vietnam-pro/files/be-vietnam-pro-vietnamese-400-normal.woff2": "be-vietnam-pro-vi-400.woff2",
-    "@fontsource/be-vietnam-pro/files/be-vietnam-pro-latin-400-normal.woff2": "be-vietnam-pro-400.woff2",
-    "@fontsource/be-vietnam-pro/files/be-vietnam-pro-vietnamese-600-normal.woff2": "be-vietnam-pro-vi-600.woff2",
-    "@fontsource/be-vietnam-pro/files/be-vietnam-pro-latin-600-normal.woff2": "be-vietnam-pro-600.woff2",
-    "@fontsource/be-vietnam-pro/LICENSE": "be-vietnam-pro.LICENSE",
+    f"{_FONT}/files/be-vietnam-pro-vietnamese-400-normal.woff2": "be-vietnam-pro-vi-400.woff2",
+    f"{_FONT}/files/be-vietnam-pro-latin-400-normal.woff2": "be-vietnam-pro-400.woff2",
+    f"{_FONT}/files/be-vietnam-pro-vietnamese-600-normal.woff2": "be-vietnam-pro-vi-600.woff2",
+    f"{_FONT}/files/be-vietnam-pro-latin-600-normal.woff2": "be-vietnam-pro-600.woff2",
+    f"{_FONT}/LICENSE": "be-vietnam-pro.LICENSE",
 }
 _HEARTBEAT_SECONDS = 10
 
@@ -107,9 +108,14 @@ def do(step: Step) -> None:
 
 
 def _run_shown(step: Step, command: tuple[str, ...], output: int, log: Path, started: float) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PIP_DISABLE_PIP_VERSION_CHECK": "1", **step.environment}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        **step.environment,
+    }
     try:
-        process = subprocess.Popen(  # noqa: S603 - our own commands
+        process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL
         )
     except FileNotFoundError:
@@ -126,7 +132,9 @@ def _run_shown(step: Step, command: tuple[str, ...], output: int, log: Path, sta
         process.wait()
         raise
     if code != 0:
-        raise PreparationError(f"{step.title} failed ({_last_line(log)}); the whole log: {log.relative_to(ROOT)}")
+        raise PreparationError(
+            f"{step.title} failed ({_last_line(log)}); the whole log: {log.relative_to(ROOT)}"
+        )
 
 
 def _last_line(log: Path) -> str:
@@ -138,7 +146,7 @@ def _last_line(log: Path) -> str:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - a terminal program
+    print(line, flush=True)
 
 
 def check_python() -> None:
@@ -149,13 +157,16 @@ def check_python() -> None:
     """
     if sys.version_info[:2] != (3, 11):
         raise PreparationError(
-            f"Python 3.11 is needed, this is {sys.version.split()[0]}: install python3.11 and call `make PYTHON=python3.11 …`"
+            f"Python 3.11 is needed, this is {sys.version.split()[0]}: "
+            "install python3.11 and call `make PYTHON=python3.11 …`"
         )
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
     except ImportError:
-        raise PreparationError("this Python cannot make environments: install the package python3.11-venv") from None
+        raise PreparationError(
+            "this Python cannot make environments: install the package python3.11-venv"
+        ) from None
 
 
 def _environment_step(name: str, title: str, python: Path, requirements: Path, *options: str) -> Step:
@@ -253,7 +264,13 @@ def chromium_step() -> Step:
             ("apt-get", "update"),
             ("apt-get", "install", "-y", "--no-install-recommends", "chromium"),
         )
-    return Step("chromium", "Chromium", inputs=(), commands=commands, environment={"DEBIAN_FRONTEND": "noninteractive"})
+    return Step(
+        "chromium",
+        "Chromium",
+        inputs=(),
+        commands=commands,
+        environment={"DEBIAN_FRONTEND": "noninteractive"},
+    )
 
 
 def find_chromium() -> str | None:

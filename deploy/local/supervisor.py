@@ -1,4 +1,4 @@
-"""Runs several services as one: starts them in order, shows their logs, restarts what dies, stops all cleanly."""
+"""Runs several services as one: starts, watches and restarts them, shows their logs, stops them cleanly."""
 
 from __future__ import annotations
 

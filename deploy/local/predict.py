@@ -1,0 +1,87 @@
+"""Answers evaluation rows with the real pipeline.
+
+Redis and the bot are started beside whatever runs; the rows go through api.predict. The instance itself is left as it is: predictions work on a copy of its database, and read its knowledge base.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import sqlite3
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from deploy.local.stack import Stack
+from deploy.local.supervisor import ServiceError, Supervisor
+
+_DATABASE = "1022.sqlite3"
+
+
+def copy_instance(source: Path, target: Path) -> None:
+    """Make `target` an instance that shares the knowledge base of `source` but keeps its own conversations.
+
+    Raises:
+        FileNotFoundError: `source` holds no instance.
+    """
+    if not (source / _DATABASE).is_file():
+        raise FileNotFoundError(f"{source} holds no instance; import a knowledge base first (make kb-import)")
+    target.mkdir(parents=True, exist_ok=True)
+    with sqlite3.connect(source / _DATABASE) as live, sqlite3.connect(target / _DATABASE) as copy:
+        live.backup(copy)
+    for name in ("kb", "models"):
+        if (source / name).is_dir():
+            shutil.copytree(source / name, target / name)
+
+
+async def predict(rows: Path, predictions: Path) -> int:
+    """Write `predictions` for `rows`; return the exit code of the run."""
+    stack = Stack.from_environment()
+    with tempfile.TemporaryDirectory(prefix="1022-predict-") as folder:
+        copied = replace(stack, data_dir=Path(folder)).on_free_ports()
+        copy_instance(stack.data_dir, copied.data_dir)
+        supervisor = Supervisor(Path.cwd(), copied.data_dir / "logs", quiet=True)
+        try:
+            redis = copied.redis_service()
+            assert redis is not None  # on_free_ports asks for one of our own
+            await supervisor.start(redis)
+            await supervisor.start(copied.bot_service())
+            command = (
+                "-m",
+                "api.predict",
+                "--in",
+                str(rows),
+                "--out",
+                str(predictions),
+                "--data-dir",
+                folder,
+            )
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, *command, env={**os.environ, **copied.environment()}
+            )
+            return await process.wait()
+        finally:
+            await supervisor.stop()
+
+
+def main() -> int:
+    """Read the command line and predict."""
+    parser = argparse.ArgumentParser(prog="predict", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--in", dest="rows", type=Path, required=True)
+    parser.add_argument("--out", dest="predictions", type=Path, required=True)
+    arguments = parser.parse_args()
+    if not arguments.rows.is_file():
+        print(f"error: {arguments.rows} does not exist", file=sys.stderr)
+        return 2
+    try:
+        return asyncio.run(predict(arguments.rows.resolve(), arguments.predictions.resolve()))
+    except (ServiceError, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
