@@ -1,0 +1,160 @@
+"""The whole system, started as a person starts it, and a real browser to use it with."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from deploy.local.prepare import find_chromium
+from deploy.local.stack import ROOT, Stack
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+_START_SECONDS = 240
+
+
+@dataclass
+class Running:
+    """A running system."""
+
+    stack: Stack
+    process: subprocess.Popen[str]
+    printed: list[str]
+
+    @property
+    def url(self) -> str:
+        return self.stack.url
+
+    def first_password_link(self) -> str:
+        (line,) = [line for line in self.printed if "first password" in line]
+        return line.split("at: ")[1].split()[0]
+
+
+def start(stack: Stack) -> Running:
+    """Start `make run`'s program on `stack` and wait for its "is running" line."""
+    environment = {
+        **os.environ,
+        "DATA_DIR": str(stack.data_dir),
+        "APP_PORT": str(stack.app_port),
+        "BOT_PORT": str(stack.bot_port),
+        "REDIS_PORT": str(stack.redis_port),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+    }
+    environment.pop("REDIS_URL", None)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deploy.local.run"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    printed: list[str] = []
+    lines: queue.Queue[str | None] = queue.Queue()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.put(line.rstrip())
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        line = lines.get(timeout=max(0.1, deadline - time.monotonic()))
+        assert line is not None, "the system ended while starting:\n" + "\n".join(printed[-60:])
+        printed.append(line)
+        if "Ctrl-C stops everything" in line:
+            break
+    # The reader goes on, so that the pipe never fills up.
+    return Running(stack, process, printed)
+
+
+def stop(running: Running) -> int:
+    """Press Ctrl-C and return the exit code."""
+    running.process.send_signal(signal.SIGINT)
+    return running.process.wait(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the starter knowledge base, imported by the command people use."""
+    folder = tmp_path_factory.mktemp("instance")
+    subprocess.run(
+        [
+            sys.executable, "-m", "kb_index", "import",
+            "--from", str(ROOT / "kb_index" / "starter"), "--data-dir", str(folder),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "DATA_DIR": str(folder)},
+        check=True,
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="session")
+def system(instance: Path) -> Iterator[Running]:
+    """The whole system on free ports, for all tests of the session."""
+    running = start(Stack(data_dir=instance).on_free_ports())
+    yield running
+    assert stop(running) == 0
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The machine's Chromium, headless."""
+    path = find_chromium()
+    assert path is not None, "install Chromium to run the browser tests"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=path,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A visitor who was never here."""
+    visitor = browser.new_context(locale="vi-VN", viewport={"width": 1280, "height": 800})
+    visitor.set_default_timeout(15_000)
+    yield visitor
+    visitor.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, system: Running) -> Page:
+    """The start page, opened by that visitor, with the chat ready."""
+    opened = context.new_page()
+    opened.goto(system.url)
+    opened.locator("chat-1022 .message.bot").first.wait_for()
+    return opened
+
+
+def ask(page: Page, text: str) -> str:
+    """Type `text` into the chat as a visitor does and return what the assistant answers."""
+    answers = page.locator("chat-1022 .message:not(.citizen)")
+    before = answers.count()
+    field = page.locator("chat-1022 textarea")
+    field.fill(text)
+    field.press("Enter")
+    answers.nth(before).wait_for()
+    return answers.nth(before).inner_text()
+
+
+@pytest.fixture(scope="session")
+def http(system: Running) -> Iterator[httpx.Client]:
+    """A plain HTTP client on the running application."""
+    with httpx.Client(base_url=system.url, timeout=15) as client:
+        yield client
