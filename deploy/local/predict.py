@@ -1,6 +1,7 @@
 """Answers evaluation rows with the real pipeline.
 
-Redis and the bot are started beside whatever runs; the rows go through api.predict. The instance itself is left as it is: predictions work on a copy of its database, and read its knowledge base.
+Redis and the bot are started beside whatever runs, and the rows go through `api.predict`. The instance itself
+is left as it is: predictions work on a copy of its database and knowledge base.
 """
 
 from __future__ import annotations

@@ -9,8 +9,7 @@ import signal
 import sys
 import webbrowser
 
-from api.startup import first_administrator_link, prepare_database
-
+from api.first_admin import first_administrator_link
 from deploy.local.stack import ROOT, PortTakenError, Stack
 from deploy.local.supervisor import ServiceError, Supervisor
 
@@ -44,12 +43,11 @@ async def run(stack: Stack) -> None:
 
 
 async def _start(stack: Stack, supervisor: Supervisor) -> None:
-    await prepare_database()
+    link = await first_administrator_link(stack.url)
     redis = stack.redis_service()
     if redis is not None:
         await supervisor.start(redis)
     await supervisor.start(stack.bot_service(), stack.app_service())
-    link = await first_administrator_link(stack.url)
     _say("")
     _say(f"  1022 Gia Lai is running:   {stack.url}/")
     _say(f"  The operators' page:       {stack.url}/console")

@@ -34,6 +34,7 @@ export class ChatClient extends EventTarget {
 
   /** Opens or resumes the conversation. Tries again until it succeeds. */
   async start() {
+    this.#stream?.close();
     for (let wait = RETRY_FIRST_MS; !this.#closed; wait = Math.min(wait * 2, RETRY_MOST_MS)) {
       try {
         const session = await this.#post("/chat/session", { token: this.#token });
@@ -90,13 +91,19 @@ export class ChatClient extends EventTarget {
         try {
           answer = await this.#post("/chat/messages", { client_id, text, postback });
         } catch (error) {
+          if (error.status === 401) {
+            // The token is no longer valid: open the chat anew, then send what waits.
+            this.#token = null;
+            setTimeout(() => this.start());
+            return;
+          }
           if (error.refused) {
             this.#queue.shift();
             writeQueue(this.#queue);
             this.#tell("refused", { client_id, message: error.message });
             continue;
           }
-          this.#tell("failed", { client_id });
+          this.#tell("failed", { client_id, message: error.said });
           this.#tell("state", { online: false });
           this.#retryTimer = setTimeout(() => this.#flush(), this.#retryMs);
           this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MOST_MS);
@@ -174,6 +181,8 @@ export class ChatClient extends EventTarget {
     const problem = await response.json().catch(() => ({}));
     const error = new Error(problem.message ?? String(response.status));
     // 4xx will never succeed by trying again, but for "too many" and a timeout.
+    error.status = response.status;
+    error.said = problem.message;
     error.refused = response.status >= 400 && response.status < 500 && ![401, 408, 429].includes(response.status);
     throw error;
   }

@@ -118,7 +118,7 @@ class Chat1022 extends HTMLElement {
     on("message", (message) => this.#show(message));
     on("queued", (message) => this.#showQueued(message));
     on("accepted", (message) => this.#settle(message));
-    on("failed", ({ client_id }) => this.#markFailed(client_id));
+    on("failed", ({ client_id, message }) => this.#markFailed(client_id, message));
     on("refused", ({ client_id, message }) => this.#markRefused(client_id, message));
     on("typing", ({ author, on: typing = true }) => {
       const who = author === "operator" ? STRINGS.operator : STRINGS.bot;
@@ -154,8 +154,9 @@ class Chat1022 extends HTMLElement {
   #show(message) {
     if (this.#seen.has(message.id)) return;
     this.#seen.add(message.id);
-    if (message.author === "citizen" && message.client_id && this.#pending.has(message.client_id)) {
-      this.#settle({ client_id: message.client_id, id: message.id });
+    const mine = message.author === "citizen" && this.#waitingFor(message.text);
+    if (mine) {
+      this.#settle({ client_id: mine, id: message.id });
       return;
     }
     if (message.author !== "citizen") this.#part(".typing").textContent = "";
@@ -165,9 +166,19 @@ class Chat1022 extends HTMLElement {
   #showQueued(message) {
     if (this.#pending.has(message.client_id)) return;
     const bubble = this.#bubble({ author: "citizen", text: message.title });
+    bubble.said = message.title.normalize("NFC");
     bubble.append(this.#stateLine(STRINGS.sending));
     this.#pending.set(message.client_id, bubble);
     this.#append(bubble);
+  }
+
+  /* The event may come before the answer to the request that sent the message. Messages go out one by one, so
+   * the first that waits with these words is the one. */
+  #waitingFor(text) {
+    for (const [clientId, bubble] of this.#pending) {
+      if (bubble.said === text.normalize("NFC")) return clientId;
+    }
+    return null;
   }
 
   #settle({ client_id, id }) {
@@ -179,7 +190,7 @@ class Chat1022 extends HTMLElement {
     this.#pending.delete(client_id);
   }
 
-  #markFailed(clientId) {
+  #markFailed(clientId, reason) {
     const bubble = this.#pending.get(clientId);
     if (!bubble || bubble.classList.contains("failed")) return;
     bubble.classList.add("failed");
@@ -189,6 +200,8 @@ class Chat1022 extends HTMLElement {
     retry.addEventListener("click", () => this.#client.retry());
     bubble.querySelector(".state")?.remove();
     bubble.append(this.#stateLine(STRINGS.failed, retry));
+    // What the server had to say all the same, above all an emergency number while its database is down.
+    if (reason) this.#append(this.#bubble({ author: "bot", text: reason }), true);
   }
 
   #markRefused(clientId, reason) {

@@ -1,0 +1,1 @@
+"""What the assistant can do: the custom actions that Rasa calls, served by the app."""

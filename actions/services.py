@@ -1,0 +1,52 @@
+"""What the actions work with; the app makes these once and hands them in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import time
+
+from actions.answering import Thresholds
+from actions.dossiers import DossierClient
+from database.clock import Clock
+from kb_index.service import KnowledgeBase
+from tickets.service import TicketService
+
+
+@dataclass(frozen=True)
+class DeskHours:
+    """When a person sits at the desk. The province's plan for 1022 says 24 hours a day, 7 days a week.
+
+    `periods` are the local working hours Monday to Friday, used where `always_open` is off.
+    """
+
+    always_open: bool = True
+    periods: tuple[tuple[time, time], ...] = ((time(7, 0), time(11, 30)), (time(13, 0), time(16, 30)))
+
+
+@dataclass(frozen=True)
+class Office:
+    """Facts about the service that an instance sets.
+
+    The hotline is from the province's plan for the pilot of 1022 (2020). The address and the hours of the
+    citizen-reception office are empty until an administrator enters them with their source.
+    """
+
+    hotline: str = "0269.1022"
+    dossier_portal: str = "https://dichvucong.gov.vn"
+    reception_address: str = ""
+    reception_hours: str = ""
+    contact_point_hours: int = 8
+    retention: str = ""
+    hours: DeskHours = field(default_factory=DeskHours)
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything an action may use."""
+
+    kb: KnowledgeBase
+    tickets: TicketService
+    dossiers: DossierClient
+    clock: Clock
+    office: Office = field(default_factory=Office)
+    thresholds: Thresholds = field(default_factory=Thresholds)

@@ -1,0 +1,141 @@
+"""Around every request: its id, the size of its body, headers that browsers obey, one log line."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import Any
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import problem
+
+log = structlog.get_logger("api.request")
+
+_GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_QUIET = ("/health/",)
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(self)",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+    ),
+}
+
+
+class RequestContext:
+    """Gives each request an id (in its log lines and in its answer), the headers, and one log line.
+
+    Neither the query (it may hold a token) nor the address of the sender is logged.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI scope."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        request_id = given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = time.perf_counter()
+        status = 500
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, send_with_headers)
+            finally:
+                path: str = scope["path"]
+                if not path.startswith(_QUIET):
+                    log.info(
+                        "request",
+                        method=scope["method"],
+                        path=path,
+                        status=status,
+                        ms=round((time.perf_counter() - started) * 1000, 1),
+                    )
+
+
+class BodyLimit:
+    """Refuses bodies larger than `limit` bytes, whether they say so or not."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI scope."""
+        if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
+            await self._app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > self._limit:
+            await problem(413, "body_too_large")(scope, receive, send)
+            return
+        # Read whole before anybody works on it: it is small, and a body that grows on the way is refused
+        # cleanly.
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return  # gone before the body was there
+            body += message.get("body", b"")
+            if len(body) > self._limit:
+                await problem(413, "body_too_large")(scope, receive, send)
+                return
+            if not message.get("more_body", False):
+                break
+        is_given = False
+
+        async def receive_again() -> Message:
+            nonlocal is_given
+            if is_given:
+                return await receive()
+            is_given = True
+            return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+        await self._app(scope, receive_again, send)
+
+
+class ChatCors(CORSMiddleware):
+    """Lets other sites use the chat, and nothing else of the app. No cookies are involved."""
+
+    _OPEN_PATHS = ("/chat/", "/static/")
+
+    def __init__(self, app: ASGIApp, origins: list[str]) -> None:
+        super().__init__(
+            app,
+            allow_origins=origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
+            expose_headers=["X-Request-ID", "Retry-After"],
+            max_age=3_600,
+        )
+        self._plain: Any = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI scope."""
+        if scope["type"] == "http" and scope["path"].startswith(self._OPEN_PATHS):
+            await super().__call__(scope, receive, send)
+        else:
+            await self._plain(scope, receive, send)

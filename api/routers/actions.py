@@ -1,0 +1,53 @@
+"""The bot's way back: Rasa asks here for its actions. Not for the public; guarded by the internal token."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Body, Depends, Header, Query
+from fastapi.responses import JSONResponse
+
+from api.errors import Problem
+from api.services import Services, get_services
+
+log = structlog.get_logger(__name__)
+
+router = APIRouter(prefix="/internal/actions", include_in_schema=False)
+
+
+def _check_token(
+    services: Annotated[Services, Depends(get_services)],
+    token: Annotated[str, Query()] = "",
+    authorization: Annotated[str, Header()] = "",
+) -> None:
+    given = token or authorization.removeprefix("Bearer ")
+    if not hmac.compare_digest(given.encode(), services.internal_token.encode()):
+        raise Problem(403, "forbidden")
+
+
+@router.post("/webhook", dependencies=[Depends(_check_token)])
+async def webhook(
+    body: Annotated[dict[str, Any], Body()], services: Annotated[Services, Depends(get_services)]
+) -> JSONResponse:
+    """Run one action, in Rasa's action protocol: 400 for a rejected one, 404 for one that does not exist."""
+    from actions.server import ActionRejected, ActionUnknown
+
+    if services.actions is None:
+        raise Problem(503, "internal")
+    name = str(body.get("next_action") or "")
+    try:
+        return JSONResponse(await services.actions.run(body))
+    except ActionRejected as error:
+        log.warning("action_rejected", action=name)
+        return JSONResponse({"error": str(error), "action_name": name}, status_code=400)
+    except ActionUnknown:
+        log.warning("action_unknown", action=name)
+        return JSONResponse({"error": "no such action", "action_name": name}, status_code=404)
+
+
+@router.get("/health", dependencies=[Depends(_check_token)])
+async def health() -> dict[str, str]:
+    """Tell Rasa that somebody is here."""
+    return {"status": "ok"}

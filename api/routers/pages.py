@@ -1,0 +1,28 @@
+"""The citizens' pages: the start page with the chat, and how data is used."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from api.templating import page, static
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def home() -> HTMLResponse:
+    """The start page."""
+    return page("home.html")
+
+
+@router.get("/privacy")
+async def privacy() -> HTMLResponse:
+    """How data is used."""
+    return page("privacy.html")
+
+
+@router.get("/favicon.ico")
+async def favicon() -> RedirectResponse:
+    """Browsers ask for it whatever the page says."""
+    return RedirectResponse(static("icon.svg"))

@@ -1,0 +1,172 @@
+"""Everything the routers work with, made once when the process starts and closed when it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aiohttp
+import structlog
+from fastapi import Request
+
+from accounts.service import AccountService
+from api.settings import Settings
+from api.startup import prepare_database
+from connectors.webchat.connector import WebChat
+from connectors.webchat.limits import RateLimiter
+from connectors.webchat.visitors import Visitors
+from conversations.bot_client import BotClient
+from conversations.core import ConversationCore
+from conversations.desk import Desk
+from conversations.events import LiveEvents
+from conversations.redis_link import RedisLink
+from conversations.service import Inbox
+from database.clock import Clock, SystemClock
+from database.engine import Database
+from tickets.service import TicketService
+
+if TYPE_CHECKING:
+    from actions.server import ActionServer
+    from kb_index.service import KnowledgeBase
+
+log = structlog.get_logger(__name__)
+
+_REFRESH_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Services:
+    """The parts of one process.
+
+    Attributes:
+        actions: answers the bot's action calls; None where this process does not serve them.
+        knowledge: the knowledge base the actions search.
+    """
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    redis: RedisLink
+    bot: BotClient
+    core: ConversationCore
+    accounts: AccountService
+    tickets: TicketService
+    visitors: Visitors
+    limits: RateLimiter
+    internal_token: str
+    knowledge: KnowledgeBase | None = None
+    actions: ActionServer | None = None
+    _http: aiohttp.ClientSession | None = None
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def inbox(self) -> Inbox:
+        """Takes in what citizens say."""
+        return self.core.inbox
+
+    @property
+    def desk(self) -> Desk:
+        """The operators' side of the conversations."""
+        return self.core.desk
+
+    @property
+    def events(self) -> LiveEvents:
+        """Live events for open pages."""
+        return self.core.events
+
+    async def start(self) -> None:
+        """Prepare the database, open the knowledge base, begin to work."""
+        await prepare_database(self.database)
+        if self.settings.serve_actions:
+            await self._open_actions()
+        await self.core.start(worker=self.settings.run_worker)
+
+    async def stop(self) -> None:
+        """Finish what is under way and close everything."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self.core.stop()
+        await self.bot.close()
+        if self._http is not None:
+            await self._http.close()
+        await self.redis.close()
+        await self.database.close()
+
+    async def _open_actions(self) -> None:
+        # Imported here: a process that serves no actions needs neither the index nor the model.
+        from actions.dossiers import DossierClient, HttpDossiers, UnconnectedDossiers
+        from actions.server import ActionServer
+        from actions.services import Services as ActionServices
+        from kb_index.service import KnowledgeBase
+
+        settings = self.settings
+        self.knowledge = await KnowledgeBase.open(self.database, settings.data_dir, settings.embedding_model)
+        dossiers: DossierClient = UnconnectedDossiers()
+        if settings.dossier_url:
+            self._http = aiohttp.ClientSession()
+            dossiers = HttpDossiers(
+                self._http, settings.dossier_url, settings.dossier_token.get_secret_value()
+            )
+        self.actions = ActionServer(
+            ActionServices(kb=self.knowledge, tickets=self.tickets, dossiers=dossiers, clock=self.clock)
+        )
+        self._tasks.append(
+            asyncio.create_task(self._refresh_for_ever(self.knowledge), name="knowledge-refresh")
+        )
+
+    async def _refresh_for_ever(self, knowledge: KnowledgeBase) -> None:
+        while True:
+            await asyncio.sleep(_REFRESH_SECONDS)
+            try:
+                await knowledge.refresh()
+            except Exception as error:
+                # The index in use stays; the next look may find a whole one.
+                log.warning("knowledge_refresh_failed", error=type(error).__name__)
+
+
+def build_services(settings: Settings, clock: Clock | None = None) -> Services:
+    """Make the parts of a process; nothing is opened before `start`."""
+    clock = clock or SystemClock()
+    database = Database(settings.resolved_database_url())
+    redis = RedisLink(settings.redis_url or None, _instance(database))
+    token = settings.resolved_internal_token()
+    bot = BotClient(settings.bot_url, token, timeout=settings.bot_timeout)
+    core = ConversationCore(
+        database,
+        clock,
+        redis,
+        bot,
+        join_pieces=settings.join_pieces,
+        concurrency=settings.worker_concurrency,
+    )
+    core.add_channel(WebChat(core.events))
+    return Services(
+        settings=settings,
+        clock=clock,
+        database=database,
+        redis=redis,
+        bot=bot,
+        core=core,
+        accounts=AccountService(database, clock),
+        tickets=TicketService(database, clock),
+        visitors=Visitors(settings.resolved_secret_key()),
+        limits=RateLimiter(redis),
+        internal_token=token,
+    )
+
+
+def get_services(request: Request) -> Services:
+    """Return the process's parts, for routers."""
+    services: Services = request.app.state.services
+    return services
+
+
+def _instance(database: Database) -> str:
+    """Return a short name of the instance: two with different databases may share one Redis."""
+    where = f"{database.url.host}:{database.url.port}/{Path(database.url.database or '').absolute()}"
+    return hashlib.blake2b(where.encode(), digest_size=6).hexdigest()

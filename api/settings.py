@@ -1,0 +1,108 @@
+"""Every setting of the application: typed, described, with a default that works on one machine.
+
+Read from the environment and from `.env`. Secrets never show in a repr or a log.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from database.engine import sqlite_url
+
+
+class Settings(BaseSettings):
+    """The settings of one instance."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore")
+
+    app_host: str = Field("127.0.0.1", description="Address the app listens on")
+    app_port: int = Field(8022, ge=1, le=65535, description="Port the app listens on")
+    public_url: str = Field(
+        "", description="Address people reach the service at; empty: http://<app_host>:<app_port>"
+    )
+    forwarded_allow_ips: str = Field(
+        "127.0.0.1", description="Reverse proxies whose X-Forwarded-For is believed, comma separated"
+    )
+    data_dir: Path = Field(Path("var"), description="Where the instance keeps what it stores")
+    database_url: str = Field("", description="Empty: a SQLite file in data_dir; else postgresql+asyncpg://…")
+    redis_url: str = Field("redis://127.0.0.1:6022/0", description="Redis; empty: none, one process only")
+    bot_url: str = Field("http://127.0.0.1:5022", description="Base address of the bot's gateway")
+    bot_timeout: float = Field(8.0, gt=0, le=60, description="Seconds the bot may take for one answer")
+    internal_token: SecretStr | None = Field(
+        None, description="Shared by app and bot; generated into data_dir/internal.token where not set"
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="Signs visitors' tokens; generated into data_dir/secret.key where not set"
+    )
+    embedding_model: str | None = Field(None, description="Sentence-embedding model; none: the trained one")
+    serve_actions: bool = Field(True, description="Answer the bot's action calls in this process")
+    dossier_url: str = Field("", description="Base address of the one-stop system; empty: not connected")
+    dossier_token: SecretStr = Field(SecretStr(""), description="Bearer token for the one-stop system")
+    run_worker: bool = Field(True, description="Handle messages inside the app's process")
+    worker_concurrency: int = Field(8, ge=1, le=256, description="Conversations handled at once")
+    join_pieces: bool = Field(True, description="Read pieces of one message together")
+    chat_origins: Annotated[list[str], NoDecode] = Field(
+        ["*"], description="Sites that may show the chat widget, comma separated; * means any"
+    )
+    visitor_messages_per_minute: int = Field(30, ge=1, description="Messages one visitor may send a minute")
+    address_messages_per_minute: int = Field(
+        300, ge=1, description="Messages one network address may send a minute (families, offices, networks)"
+    )
+    address_sessions_per_minute: int = Field(
+        120, ge=1, description="Chats one network address may open a minute"
+    )
+    event_heartbeat: float = Field(15.0, gt=0, description="Seconds between signs of life on open chats")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged")
+    log_format: Literal["console", "json"] = Field("console", description="How log lines look")
+
+    @field_validator("chat_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("embedding_model", "internal_token", "secret_key", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    def resolved_database_url(self) -> str:
+        """Return the database's URL."""
+        return self.database_url or sqlite_url(self.data_dir / "1022.sqlite3")
+
+    def resolved_public_url(self) -> str:
+        """Return the address people reach the service at, without a slash at its end."""
+        return (self.public_url or f"http://{self.app_host}:{self.app_port}").rstrip("/")
+
+    def resolved_secret_key(self) -> str:
+        """Return the key visitors' tokens are signed with, generated at first use."""
+        return _secret(self.secret_key, self.data_dir / "secret.key")
+
+    def resolved_internal_token(self) -> str:
+        """Return the token app and bot share, generated at first use."""
+        return _secret(self.internal_token, self.data_dir / "internal.token")
+
+
+def _secret(given: SecretStr | None, file: Path) -> str:
+    if given is not None:
+        return given.get_secret_value()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    own = file.with_name(f"{file.name}.{os.getpid()}")
+    descriptor = os.open(own, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as lines:
+        lines.write(secrets.token_urlsafe(32))
+    try:
+        # Whoever links first decides; two processes that start together end with the same secret.
+        os.link(own, file)
+    except FileExistsError:
+        pass
+    finally:
+        own.unlink()
+    return file.read_text(encoding="ascii").strip()

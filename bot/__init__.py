@@ -1,0 +1,1 @@
+"""What runs inside Rasa: components, the gateway channel, training and serving."""

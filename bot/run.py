@@ -1,0 +1,68 @@
+"""Serves the trained model: `python -m bot.run`, in Rasa's environment, from the project's root.
+
+Variables: BOT_PORT (5022), INTERNAL_TOKEN (needed), ACTIONS_URL, REDIS_URL (with the number of the database),
+BOT_MODEL (`.build/rasa/model.tar.gz`), BOT_TURN_TIMEOUT and BOT_ACTION_TIMEOUT (seconds), LOG_LEVEL.
+It listens on the loopback only, and not before the model is loaded and warm.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+import warnings
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULTS = {
+    "BOT_PORT": "5022",
+    "BOT_MODEL": str(ROOT / ".build" / "rasa" / "model.tar.gz"),
+    "ACTIONS_URL": "http://127.0.0.1:8022/internal/actions/webhook",
+    "REDIS_URL": "redis://127.0.0.1:6022/1",
+    "BOT_TURN_TIMEOUT": "20",
+    "BOT_ACTION_TIMEOUT": "10",
+    "LOG_LEVEL": "INFO",
+    "RASA_TELEMETRY_ENABLED": "false",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
+}
+
+
+def _bind(port: int) -> socket.socket:
+    """Take the port at once, so that a taken one is said before ten seconds of loading."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        sys.exit(f"bot: port {port} cannot be used ({error.strerror}); set BOT_PORT to another")
+    return listener
+
+
+def main() -> None:
+    """Start the server and stay until it is stopped."""
+    for name, value in DEFAULTS.items():
+        if not os.environ.get(name):
+            os.environ[name] = value
+    if not os.environ.get("INTERNAL_TOKEN"):
+        sys.exit("bot: INTERNAL_TOKEN is not set; the application and the bot share it")
+    model = Path(os.environ["BOT_MODEL"])
+    if not model.is_file():
+        sys.exit(f"bot: no model at {model}; train one with 'python -m bot.train'")
+    listener = _bind(int(os.environ["BOT_PORT"]))
+    started = time.monotonic()
+
+    # Only after the checks: these take seconds. Sanic turns deprecation warnings on when it is imported, and
+    # Rasa's dependencies are full of them.
+    import sanic.app  # noqa: F401
+
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    from bot.server import make_app
+
+    app = make_app(model, ROOT / "bot" / "credentials.yml", ROOT / "bot" / "endpoints.yml", started=started)
+    app.run(sock=listener, access_log=False, motd=False)
+
+
+if __name__ == "__main__":
+    main()

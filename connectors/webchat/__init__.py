@@ -1,0 +1,1 @@
+"""The web chat: visitors with signed tokens, limits, and delivery by live events."""

@@ -1,0 +1,83 @@
+"""Sends to the web chat: the stored row is the delivery, a live event tells the open pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connectors.base import Capabilities, OutboundMessage, SendResult
+from conversations.events import LiveEvents
+from conversations.schemas import MessageView
+from conversations.service import conversation_topic
+
+CHANNEL = "webchat"
+
+
+class WebChat:
+    """The connector of the web chat.
+
+    A page reads its messages from the database and learns by an event that there is something to read, so
+    that nothing depends on its being open.
+
+    Args:
+        events: where open pages listen.
+    """
+
+    name = CHANNEL
+    capabilities = Capabilities(max_text=8_000, buttons=True, images=True, repeatable=True)
+
+    def __init__(self, events: LiveEvents) -> None:
+        self._events = events
+
+    async def send(self, message: OutboundMessage) -> SendResult:
+        """Tell the open pages; the message counts as accepted because it is stored where they read it."""
+        await self._events.publish(
+            conversation_topic(message.conversation_id),
+            type="message",
+            conversation=message.conversation_id,
+            sequence=message.sequence,
+            message=_shown(
+                message.id,
+                message.sequence,
+                message.author,
+                message.text,
+                [button.model_dump() for button in message.buttons],
+                message.created_at.isoformat(),
+                message.route,
+            ),
+        )
+        return SendResult.accepted()
+
+
+def visible(message: MessageView) -> dict[str, Any]:
+    """Return a message as the widget reads it."""
+    return _shown(
+        message.id,
+        message.sequence,
+        message.author,
+        message.text,
+        [button.model_dump() for button in message.buttons],
+        message.created_at.isoformat(),
+        message.route if message.direction == "out" else None,
+    )
+
+
+def _shown(
+    id_: str,
+    sequence: int,
+    author: str,
+    text: str,
+    buttons: list[dict[str, Any]],
+    created_at: str,
+    route: str | None,
+) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "id": id_,
+        "sequence": sequence,
+        "author": author,
+        "text": text,
+        "buttons": buttons,
+        "created_at": created_at,
+    }
+    if route is not None:
+        shown["route"] = route
+    return shown

@@ -1,0 +1,1 @@
+"""What was said: inbox, the way of one message, hand-over to people, outbox."""

@@ -1,0 +1,315 @@
+"""The way of one message: emergency, person, queue, language, bot; and its end in one transaction.
+
+`handle` takes a conversation's next message (or the pieces that are read as one), decides the answer without
+holding the database, and then, in one transaction, marks the message done and writes the answer. A crash
+before that transaction leaves the message where it was, to be decided again: the bot answers a message id it
+knows from its tracker. A crash after it leaves the answer in the outbox. In between there is nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from conversations import fragments, replies, repository
+from conversations.bot_client import Bot, BotRequest
+from conversations.claims import ClaimNames
+from conversations.errors import BotError
+from conversations.events import DESK, LiveEvents
+from conversations.outbox import LEASE as SEND_LEASE
+from conversations.outbox import Outbox
+from conversations.replies import RETURN_TO_BOT, Reply
+from conversations.repository import Row
+from conversations.service import conversation_topic
+from conversations.writing import say_in
+from database.clock import Clock
+from database.engine import Database
+from vntext.catalogue import lookup, say
+from vntext.language import decide
+from vntext.normalise import normalise, strip_marks
+
+log = structlog.get_logger(__name__)
+
+LEASE = timedelta(seconds=25)
+"""Longer than the bot's time limit and its second try together."""
+
+_MOST_ATTEMPTS = 4
+_LOOKED_AT = 20
+_TYPING_AFTER = 0.5
+_FORM_ANSWER_WORDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What `handle` did.
+
+    Attributes:
+        handled: a message was closed.
+        has_more: another one waits in the same conversation.
+        wait: seconds until it is worth looking again, because the last piece stops in mid-sentence; 0
+        otherwise.
+    """
+
+    handled: bool = False
+    has_more: bool = False
+    wait: float = 0.0
+
+
+@dataclass(slots=True)
+class _Job:
+    conversation: Row
+    group: list[Row]
+    previous: dict[str, Any] | None
+    claim: str
+
+    @property
+    def head(self) -> Row:
+        return self.group[0]
+
+
+class Dispatcher:
+    """Handles messages one conversation at a time.
+
+    Args:
+        database: where the rows are.
+        clock: the time of handling.
+        bot: answers what no gate answers.
+        outbox: sends the answers, and knows what each channel can show.
+        events: tells consoles and open chats.
+        claims: names for this process's claims.
+        join_pieces: False reads every message by itself and at once (evaluation).
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        bot: Bot,
+        outbox: Outbox,
+        events: LiveEvents,
+        claims: ClaimNames,
+        *,
+        join_pieces: bool = True,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._bot = bot
+        self._outbox = outbox
+        self._events = events
+        self._claims = claims
+        self._join_pieces = join_pieces
+
+    async def handle(self, conversation_id: str) -> Outcome:
+        """Handle the next message of a conversation, if there is one and nobody else does."""
+        job = await self._take(conversation_id)
+        if isinstance(job, Outcome):
+            return job
+        reply = await self._decide(job)
+        return await self._finish(job, reply)
+
+    # --- taking -------------------------------------------------------------------------------------------
+
+    async def _take(self, conversation_id: str) -> _Job | Outcome:
+        claim = self._claims.new()
+        now = self._clock.now()
+        async with self._database.write() as session:
+            conversation = await repository.claim_work(session, conversation_id, claim, now, now + LEASE)
+            if conversation is None:
+                return Outcome()
+            rows = await repository.unhandled(session, conversation_id, _LOOKED_AT)
+            group = fragments.first_group(rows, enabled=self._join_pieces)
+            wait = fragments.wait_for_more(group, now) if self._join_pieces else 0.0
+            if wait > 0 and conversation["owner"] == "bot":
+                await repository.release_work(session, conversation_id, claim)
+                return Outcome(wait=wait)
+            head = group[0]
+            await repository.start_attempt(session, [row["id"] for row in group], read_with=head["id"])
+            previous = await repository.previous_turn(session, conversation_id, head["sequence"])
+        return _Job(conversation, group, previous, claim)
+
+    # --- deciding -----------------------------------------------------------------------------------------
+
+    async def _decide(self, job: _Job) -> Reply:
+        if job.head["attempts"] >= _MOST_ATTEMPTS:
+            # It has brought the process down before, or the database keeps failing: people look at it.
+            return replies.bot_failed("too_many_attempts")
+        try:
+            return await self._reply(job)
+        except BotError as error:
+            log.warning("bot_failed", reason=error.reason, message_id=job.head["id"])
+            return replies.bot_failed(error.reason)
+
+    async def _reply(self, job: _Job) -> Reply:
+        text = fragments.joined_text(job.group)
+        payload: dict[str, Any] = job.head["payload"] or {}
+        postback: str | None = payload.get("postback")
+        if postback is None and (emergency := replies.emergency(text)) is not None:
+            return emergency
+        owner = job.conversation["owner"]
+        if owner == "person":
+            return replies.held_by_person()
+        if owner == "queue":
+            if not _wants_bot_back(text, postback):
+                return replies.waiting(await self._position_if_untold(job.conversation))
+            postback = RETURN_TO_BOT
+        elif (gate := _gate(job, text, postback)) is not None:
+            return gate
+        reply = replies.from_bot(await self._ask(job, text, postback))
+        return reply if owner == "bot" else _returned(reply)
+
+    async def _position_if_untold(self, conversation: Row) -> int | None:
+        if conversation["queue_told_at"] is not None or conversation["waiting_since"] is None:
+            return None
+        async with self._database.read() as session:
+            return await repository.queue_position(session, conversation["waiting_since"])
+
+    async def _ask(self, job: _Job, text: str, postback: str | None) -> Any:
+        conversation, head = job.conversation, job.head
+        payload: dict[str, Any] = head["payload"] or {}
+        location = payload.get("location")
+        if not text and location:
+            text = say("conversation.kinds.location", **location)
+        metadata: dict[str, Any] = {
+            "message_id": head["id"],
+            "conversation_id": conversation["id"],
+            "channel": conversation["channel"],
+            "text": text,
+        }
+        if location:
+            metadata["location"] = location
+        route = str((job.previous or {}).get("route") or "")
+        if route.startswith("redirect_11"):
+            metadata["after_emergency"] = route.removeprefix("redirect_")
+        request = BotRequest(
+            conversation=f"{conversation['id']}-{head['session']}",
+            message_id=head["id"],
+            text=postback or text,
+            postback=postback is not None,
+            metadata=metadata,
+        )
+        typing = asyncio.create_task(self._show_typing(conversation["id"]))
+        try:
+            return await self._bot.ask(request)
+        finally:
+            typing.cancel()
+            with suppress(asyncio.CancelledError):
+                await typing
+
+    async def _show_typing(self, conversation_id: str) -> None:
+        await asyncio.sleep(_TYPING_AFTER)
+        await self._events.publish(conversation_topic(conversation_id), type="typing")
+
+    # --- finishing ----------------------------------------------------------------------------------------
+
+    async def _finish(self, job: _Job, reply: Reply) -> Outcome:
+        """Mark the message done and write the answer, in one transaction, if the claim is still ours."""
+        conversation_id: str = job.conversation["id"]
+        now = self._clock.now()
+        async with self._database.write() as session:
+            current = await repository.lock(session, conversation_id)
+            if current is None or current["work_claim"] != job.claim:
+                log.warning("claim_lost", message_id=job.head["id"])
+                return Outcome()
+            turn = {**reply.turn, "latency_ms": _milliseconds(now - job.group[-1]["created_at"])}
+            await self._close_group(session, job, turn, reply.failed)
+            changes: dict[str, Any] = {"work_claim": None, "work_until": None}
+            messages = reply.messages
+            if current["owner"] == "person" and not reply.even_if_held:
+                # Somebody took the conversation while the bot was thinking: it says nothing more.
+                messages = ()
+            else:
+                changes |= _owner_changes(current, reply, now)
+            send_is_free = current["send_until"] is None or current["send_until"] < now
+            send_claim = self._claims.new() if messages and send_is_free else None
+            if send_claim is not None:
+                changes |= {"send_claim": send_claim, "send_until": now + SEND_LEASE}
+            await say_in(
+                session,
+                current,
+                messages,
+                author=reply.author,
+                key=f"answer:{job.head['id']}",
+                able=self._outbox.capabilities(current["channel"]),
+                now=now,
+                **changes,
+            )
+            rows = await repository.open_messages(session, conversation_id)
+        if send_claim is not None:
+            unsent = [row for row in rows if row["direction"] == "out"]
+            self._outbox.deliver_soon(current, unsent, send_claim)
+        await self._tell(current, changes.get("owner", current["owner"]))
+        return Outcome(handled=True, has_more=any(row["direction"] == "in" for row in rows))
+
+    async def _close_group(self, session: Any, job: _Job, turn: dict[str, Any], failed: bool) -> None:
+        now = self._clock.now()
+        state = "failed" if failed and job.head["attempts"] >= _MOST_ATTEMPTS else "done"
+        for row in job.group:
+            own = turn if row is job.head else {"route": turn["route"], "read_with": job.head["id"]}
+            await repository.finish_inbound(session, row["id"], state=state, turn=own, at=now)
+
+    async def _tell(self, before: Row, owner: str) -> None:
+        if owner != before["owner"]:
+            await self._events.publish(
+                conversation_topic(before["id"]), DESK, type="owner", conversation=before["id"], owner=owner
+            )
+        else:
+            await self._events.publish(DESK, type="handled", conversation=before["id"])
+
+
+def _gate(job: _Job, text: str, postback: str | None) -> Reply | None:
+    """Return the answer of a gate before the bot, None when the bot is to answer."""
+    if postback is not None:
+        return None
+    payload: dict[str, Any] = job.head["payload"] or {}
+    if not text:
+        if payload.get("location"):
+            return None
+        attachments = payload.get("attachments") or [{"kind": job.head["kind"]}]
+        return replies.unreadable_kind(attachments[0]["kind"])
+    # Inside a form "John Smith" or "Ia Der" is an answer, not another language.
+    is_form_answer = (job.previous or {}).get("route") == "ticket" and len(text.split()) <= _FORM_ANSWER_WORDS
+    language = decide(text)
+    if language.kind == "other" and not is_form_answer:
+        return replies.not_vietnamese(language.reason)
+    return None
+
+
+def _wants_bot_back(text: str, postback: str | None) -> bool:
+    if postback is not None:
+        return postback == RETURN_TO_BOT
+    said = " ".join(strip_marks(normalise(text)).lower().strip(" .!,").split())
+    phrases = lookup("conversation.queue.back_phrases")
+    return said in {strip_marks(normalise(phrase)).lower() for phrase in phrases}
+
+
+def _returned(reply: Reply) -> Reply:
+    """The citizen leaves the queue; should the bot hand over again at once, they wait on."""
+    return (
+        reply if reply.hand_over is not None else Reply(reply.messages, reply.turn, extra={"returned": True})
+    )
+
+
+def _owner_changes(current: Row, reply: Reply, now: Any) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if reply.extra.get("told"):
+        changes["queue_told_at"] = now
+    if reply.extra.get("returned") and current["owner"] == "queue":
+        changes |= {"owner": "bot", "waiting_since": None, "handoff_reason": None, "queue_told_at": None}
+    if reply.hand_over is not None and current["owner"] == "bot":
+        changes |= {
+            "owner": "queue",
+            "waiting_since": now,
+            "handoff_reason": reply.hand_over[:500],
+            "queue_told_at": None,
+            "unread": current["unread"] + 1,
+        }
+    return changes
+
+
+def _milliseconds(span: timedelta) -> int:
+    return max(0, round(span.total_seconds() * 1000))

@@ -1,0 +1,114 @@
+"""Tables of the conversation core: one row a conversation, one row a message said in either direction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    literal_column,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from database.base import Base, JsonColumn, UtcDateTime
+
+# What still has to be worked on or sent: small at any time, so that the sweepers' queries stay cheap for
+# ever. A database uses a partial index only when the query repeats its condition word for word: see IS_OPEN
+# below.
+_OPEN = text("state IN ('received', 'processing', 'pending')")
+
+
+class ConversationRow(Base):
+    """One person on one channel. Kept for ever; a `session` is one stretch of talk inside it.
+
+    `work_claim` and `send_claim` say which process handles the conversation's inbound messages, or sends its
+    outbound ones, until when. They are leases: whoever finishes checks that the claim is still its own.
+    """
+
+    __tablename__ = "conversations"
+    __table_args__ = (
+        UniqueConstraint("channel", "external_user_id"),
+        CheckConstraint("owner IN ('bot', 'queue', 'person')", name="owner"),
+        Index("ix_conversations_owner_waiting", "owner", "waiting_since"),
+        Index("ix_conversations_last_activity", "last_activity_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(32))
+    external_user_id: Mapped[str] = mapped_column(String(200))
+    owner: Mapped[str] = mapped_column(String(8), default="bot")
+    assigned_to: Mapped[str | None] = mapped_column(String(32), index=True)
+    session: Mapped[int] = mapped_column(Integer, default=1)
+    next_sequence: Mapped[int] = mapped_column(Integer, default=1)
+    last_activity_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    last_message: Mapped[str] = mapped_column(String(200), default="")
+    last_author: Mapped[str] = mapped_column(String(16), default="citizen")
+    unread: Mapped[int] = mapped_column(Integer, default=0)
+    waiting_since: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    handoff_reason: Mapped[str | None] = mapped_column(String(500))
+    queue_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    work_claim: Mapped[str | None] = mapped_column(String(120))
+    work_until: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    send_claim: Mapped[str | None] = mapped_column(String(120))
+    send_until: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+
+
+class MessageRow(Base):
+    """One message, in or out.
+
+    States in: received → processing → done | failed. States out: pending → sent | failed.
+    `read_with` is the id of the first of several pieces that are read as one message; it is written before
+    the bot is asked, so that a second try after a crash asks exactly the same thing.
+    """
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("channel", "provider_message_id"),
+        UniqueConstraint("conversation_id", "idempotency_key"),
+        UniqueConstraint("conversation_id", "sequence"),
+        CheckConstraint("direction IN ('in', 'out')", name="direction"),
+        CheckConstraint(
+            "state IN ('received', 'processing', 'done', 'pending', 'sent', 'failed')", name="state"
+        ),
+        Index("ix_messages_open", "conversation_id", "state", sqlite_where=_OPEN, postgresql_where=_OPEN),
+        Index("ix_messages_open_created", "created_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"))
+    sequence: Mapped[int] = mapped_column(Integer)
+    session: Mapped[int] = mapped_column(Integer)
+    direction: Mapped[str] = mapped_column(String(3))
+    author: Mapped[str] = mapped_column(String(16))
+    author_id: Mapped[str | None] = mapped_column(String(32))
+    channel: Mapped[str] = mapped_column(String(32))
+    provider_message_id: Mapped[str | None] = mapped_column(String(300))
+    idempotency_key: Mapped[str | None] = mapped_column(String(120))
+    kind: Mapped[str] = mapped_column(String(16), default="text")
+    text: Mapped[str] = mapped_column(Text, default="")
+    payload: Mapped[dict[str, Any]] = mapped_column(JsonColumn, default=dict)
+    turn: Mapped[dict[str, Any] | None] = mapped_column(JsonColumn)
+    state: Mapped[str] = mapped_column(String(12))
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    next_attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    error: Mapped[str | None] = mapped_column(String(300))
+    read_with: Mapped[str | None] = mapped_column(String(32))
+    provider_timestamp: Mapped[datetime] = mapped_column(UtcDateTime())
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    handled_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+
+
+IS_OPEN = MessageRow.__table__.c.state.in_(
+    [literal_column(f"'{state}'") for state in ("received", "processing", "pending")]
+)
+"""The partial indexes' condition; every query for unfinished messages states it beside its own."""

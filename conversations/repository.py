@@ -1,0 +1,427 @@
+"""All SQL of the conversation core, the same for SQLite and PostgreSQL.
+
+Every function takes the session of the caller's unit of work. Rows are read as mappings and turned into the
+views of `schemas`, never into live ORM objects: there is nothing to load lazily and nothing to flush.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, RowMapping, Table, and_, exists, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from conversations.models import IS_OPEN, ConversationRow, MessageRow
+from conversations.schemas import Button, ConversationFilter, ConversationView, MessageView
+
+_CONVERSATIONS = cast(Table, ConversationRow.__table__)
+_MESSAGES = cast(Table, MessageRow.__table__)
+C = _CONVERSATIONS.c
+M = _MESSAGES.c
+
+UNHANDLED = ("received", "processing")
+
+Row = RowMapping | dict[str, Any]
+"""A row by column name, as read or as written."""
+
+
+def insert_or_ignore(session: AsyncSession, table: Any) -> Any:
+    """Return an INSERT that does nothing when a unique constraint is already met."""
+    dialect = session.get_bind().dialect.name
+    if dialect == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
+async def _changed(session: AsyncSession, statement: Any) -> int:
+    result = await session.execute(statement)
+    assert isinstance(result, CursorResult)
+    return result.rowcount
+
+
+# --- conversations ------------------------------------------------------------------------------------------
+
+
+async def lock_by_user(session: AsyncSession, channel: str, external_user_id: str) -> Row | None:
+    """Return the conversation and keep every other writer off it until the unit of work ends."""
+    query = (
+        select(_CONVERSATIONS)
+        .where(C.channel == channel, C.external_user_id == external_user_id)
+        .with_for_update()
+    )
+    return (await session.execute(query)).mappings().first()
+
+
+async def lock(session: AsyncSession, conversation_id: str) -> Row | None:
+    """Return the conversation by id, locked as in `lock_by_user`."""
+    query = select(_CONVERSATIONS).where(C.id == conversation_id).with_for_update()
+    return (await session.execute(query)).mappings().first()
+
+
+async def create_conversation(session: AsyncSession, values: dict[str, Any]) -> None:
+    """Insert a conversation; when another process was first, theirs stays."""
+    await session.execute(insert_or_ignore(session, _CONVERSATIONS).values(**values))
+
+
+async def change_conversation(session: AsyncSession, conversation_id: str, /, **values: Any) -> None:
+    """Set columns of one conversation."""
+    await session.execute(update(_CONVERSATIONS).where(C.id == conversation_id).values(**values))
+
+
+async def find(session: AsyncSession, conversation_id: str) -> ConversationView | None:
+    """Return one conversation by id."""
+    row = (await session.execute(select(_CONVERSATIONS).where(C.id == conversation_id))).mappings().first()
+    return conversation_view(row) if row else None
+
+
+async def find_by_user(session: AsyncSession, channel: str, external_user_id: str) -> ConversationView | None:
+    """Return the conversation of one person on one channel."""
+    query = select(_CONVERSATIONS).where(C.channel == channel, C.external_user_id == external_user_id)
+    row = (await session.execute(query)).mappings().first()
+    return conversation_view(row) if row else None
+
+
+async def list_conversations(
+    session: AsyncSession, wanted: ConversationFilter, *, limit: int, before: datetime | None
+) -> list[ConversationView]:
+    """Return conversations: the queue longest wait first, everything else newest activity first."""
+    query = select(_CONVERSATIONS)
+    if wanted.owner is not None:
+        query = query.where(C.owner == wanted.owner)
+    if wanted.assigned_to is not None:
+        query = query.where(C.assigned_to == wanted.assigned_to)
+    if wanted.channel is not None:
+        query = query.where(C.channel == wanted.channel)
+    if wanted.has_failed is not None:
+        failed = exists().where(M.conversation_id == C.id, M.direction == "out", M.state == "failed")
+        query = query.where(failed if wanted.has_failed else ~failed)
+    if wanted.owner == "queue":
+        query = query.order_by(C.waiting_since, C.id)
+    else:
+        if before is not None:
+            query = query.where(C.last_activity_at < before)
+        query = query.order_by(C.last_activity_at.desc(), C.id)
+    rows = (await session.execute(query.limit(limit))).mappings()
+    return [conversation_view(row) for row in rows]
+
+
+async def count_by_owner(session: AsyncSession) -> dict[str, int]:
+    """Return how many conversations the bot, the queue and people hold."""
+    rows = await session.execute(select(C.owner, func.count()).group_by(C.owner))
+    return {row[0]: row[1] for row in rows}
+
+
+async def queue_position(session: AsyncSession, waiting_since: datetime) -> int:
+    """Return the place in the queue, 1 for whoever has waited longest."""
+    query = select(func.count()).where(C.owner == "queue", C.waiting_since <= waiting_since)
+    return max(1, (await session.execute(query)).scalar_one())
+
+
+async def claim_for_person(session: AsyncSession, conversation_id: str, operator_id: str) -> bool:
+    """Give the conversation to an operator unless a person holds it: one UPDATE decides who was first."""
+    statement = (
+        update(_CONVERSATIONS)
+        .where(C.id == conversation_id, C.owner != "person")
+        .values(owner="person", assigned_to=operator_id, waiting_since=None, queue_told_at=None, unread=0)
+    )
+    return await _changed(session, statement) == 1
+
+
+async def waiting_untold(session: AsyncSession, since: datetime, limit: int) -> list[str]:
+    """Return conversations that wait since before `since` and have not been told where they stand."""
+    query = (
+        select(C.id)
+        .where(C.owner == "queue", C.waiting_since < since, C.queue_told_at.is_(None))
+        .order_by(C.waiting_since)
+        .limit(limit)
+    )
+    return list((await session.execute(query)).scalars())
+
+
+# --- claims -------------------------------------------------------------------------------------------------
+
+
+async def claim_work(
+    session: AsyncSession, conversation_id: str, claim: str, now: datetime, until: datetime
+) -> Row | None:
+    """Take the conversation's inbound work if there is any and nobody has it; return the conversation."""
+    waiting = exists().where(M.conversation_id == conversation_id, IS_OPEN, M.state.in_(UNHANDLED))
+    statement = (
+        update(_CONVERSATIONS)
+        .where(C.id == conversation_id, or_(C.work_until.is_(None), C.work_until < now), waiting)
+        .values(work_claim=claim, work_until=until)
+        .returning(_CONVERSATIONS)
+    )
+    row: Row | None = (await session.execute(statement)).mappings().first()
+    return row
+
+
+async def claim_send(
+    session: AsyncSession, conversation_id: str, claim: str, now: datetime, until: datetime
+) -> Row | None:
+    """Take the conversation's outbound work if something is due and nobody has it."""
+    due = exists().where(
+        M.conversation_id == conversation_id,
+        IS_OPEN,
+        M.state == "pending",
+        or_(M.next_attempt_at.is_(None), M.next_attempt_at <= now),
+    )
+    statement = (
+        update(_CONVERSATIONS)
+        .where(C.id == conversation_id, or_(C.send_until.is_(None), C.send_until < now), due)
+        .values(send_claim=claim, send_until=until)
+        .returning(_CONVERSATIONS)
+    )
+    row: Row | None = (await session.execute(statement)).mappings().first()
+    return row
+
+
+async def holds_send(session: AsyncSession, conversation_id: str, claim: str, until: datetime | None) -> bool:
+    """Renew the send claim until `until`, or give it up with None; False when it is no longer ours."""
+    statement = (
+        update(_CONVERSATIONS)
+        .where(C.id == conversation_id, C.send_claim == claim)
+        .values(send_claim=claim if until else None, send_until=until)
+    )
+    return await _changed(session, statement) == 1
+
+
+async def release_work(session: AsyncSession, conversation_id: str, claim: str) -> None:
+    """Give up a work claim that came to nothing."""
+    await session.execute(
+        update(_CONVERSATIONS)
+        .where(C.id == conversation_id, C.work_claim == claim)
+        .values(work_claim=None, work_until=None)
+    )
+
+
+async def claims(session: AsyncSession) -> set[str]:
+    """Return every claim now held, of either kind."""
+    work = select(C.work_claim).where(C.work_claim.is_not(None))
+    send = select(C.send_claim).where(C.send_claim.is_not(None))
+    return {claim for claim in (await session.execute(work.union(send))).scalars() if claim}
+
+
+async def drop_claims(session: AsyncSession, held: Sequence[str]) -> None:
+    """Free what processes that are known to be dead had claimed."""
+    await session.execute(
+        update(_CONVERSATIONS).where(C.work_claim.in_(held)).values(work_claim=None, work_until=None)
+    )
+    await session.execute(
+        update(_CONVERSATIONS).where(C.send_claim.in_(held)).values(send_claim=None, send_until=None)
+    )
+
+
+async def unclaimed_work(session: AsyncSession, before: datetime, now: datetime, limit: int) -> list[str]:
+    """Return conversations with inbound messages older than `before` that nobody works on, oldest first."""
+    query = (
+        select(M.conversation_id)
+        .join(_CONVERSATIONS, C.id == M.conversation_id)
+        .where(
+            IS_OPEN,
+            M.state.in_(UNHANDLED),
+            M.created_at < before,
+            or_(C.work_until.is_(None), C.work_until < now),
+        )
+        .group_by(M.conversation_id)
+        .order_by(func.min(M.created_at))
+        .limit(limit)
+    )
+    return list((await session.execute(query)).scalars())
+
+
+async def unclaimed_sends(session: AsyncSession, before: datetime, now: datetime, limit: int) -> list[str]:
+    """Return conversations whose first unsent message is due and which nobody sends for."""
+    head = (
+        select(M.conversation_id, func.min(M.sequence).label("sequence"))
+        .where(IS_OPEN, M.state == "pending")
+        .group_by(M.conversation_id)
+        .subquery()
+    )
+    query = (
+        select(M.conversation_id)
+        .join(head, and_(head.c.conversation_id == M.conversation_id, head.c.sequence == M.sequence))
+        .join(_CONVERSATIONS, C.id == M.conversation_id)
+        .where(
+            M.created_at < before,
+            or_(M.next_attempt_at.is_(None), M.next_attempt_at <= now),
+            or_(C.send_until.is_(None), C.send_until < now),
+        )
+        .limit(limit)
+    )
+    return list((await session.execute(query)).scalars())
+
+
+# --- messages -----------------------------------------------------------------------------------------------
+
+
+async def add_inbound(session: AsyncSession, values: dict[str, Any]) -> bool:
+    """Insert an inbound message; False when this provider message is already here."""
+    return await _changed(session, insert_or_ignore(session, _MESSAGES).values(**values)) == 1
+
+
+async def add_outbound(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert outbound messages."""
+    if rows:
+        await session.execute(insert(_MESSAGES), list(rows))
+
+
+async def find_by_provider_id(session: AsyncSession, channel: str, provider_id: str) -> Row | None:
+    """Return id, conversation and sequence of the message a provider knows under `provider_id`."""
+    query = select(M.id, M.conversation_id, M.sequence).where(
+        M.channel == channel, M.provider_message_id == provider_id
+    )
+    return (await session.execute(query)).mappings().first()
+
+
+async def find_by_key(session: AsyncSession, conversation_id: str, key: str) -> MessageView | None:
+    """Return the message that was written under an idempotency key."""
+    query = select(_MESSAGES).where(M.conversation_id == conversation_id, M.idempotency_key == key)
+    row = (await session.execute(query)).mappings().first()
+    return message_view(row) if row else None
+
+
+async def unhandled(session: AsyncSession, conversation_id: str, limit: int) -> list[Row]:
+    """Return inbound messages not yet handled, in the order they were said."""
+    query = (
+        select(_MESSAGES)
+        .where(M.conversation_id == conversation_id, IS_OPEN, M.state.in_(UNHANDLED))
+        .order_by(M.provider_timestamp, M.sequence)
+        .limit(limit)
+    )
+    return list((await session.execute(query)).mappings())
+
+
+async def open_messages(session: AsyncSession, conversation_id: str) -> list[Row]:
+    """Return what is still to be handled or sent, by sequence."""
+    query = select(_MESSAGES).where(M.conversation_id == conversation_id, IS_OPEN).order_by(M.sequence)
+    return list((await session.execute(query)).mappings())
+
+
+async def previous_turn(session: AsyncSession, conversation_id: str, sequence: int) -> dict[str, Any] | None:
+    """Return the turn record of the citizen's message before `sequence`, if it has one."""
+    query = (
+        select(M.turn)
+        .where(M.conversation_id == conversation_id, M.sequence < sequence, M.direction == "in")
+        .order_by(M.sequence.desc())
+        .limit(1)
+    )
+    turn: dict[str, Any] | None = (await session.execute(query)).scalar()
+    return turn
+
+
+async def offered(session: AsyncSession, conversation_id: str, limit: int) -> list[dict[str, Any]]:
+    """Return the payloads of the latest outbound messages, newest first."""
+    query = (
+        select(M.payload)
+        .where(M.conversation_id == conversation_id, M.direction == "out")
+        .order_by(M.sequence.desc())
+        .limit(limit)
+    )
+    return list((await session.execute(query)).scalars())
+
+
+async def change_messages(session: AsyncSession, ids: Sequence[str], **values: Any) -> int:
+    """Set columns of messages; return how many there were."""
+    return await _changed(session, update(_MESSAGES).where(M.id.in_(ids)).values(**values))
+
+
+async def start_attempt(session: AsyncSession, ids: Sequence[str], read_with: str) -> None:
+    """Mark messages as being worked on, as one piece."""
+    await session.execute(
+        update(_MESSAGES)
+        .where(M.id.in_(ids))
+        .values(state="processing", read_with=read_with, attempts=M.attempts + 1)
+    )
+
+
+async def finish_inbound(
+    session: AsyncSession, message_id: str, *, state: str, turn: dict[str, Any], at: datetime
+) -> bool:
+    """Close an inbound message; False when somebody else has closed it already."""
+    statement = (
+        update(_MESSAGES)
+        .where(M.id == message_id, M.state.in_(UNHANDLED))
+        .values(state=state, turn=turn, handled_at=at)
+    )
+    return await _changed(session, statement) == 1
+
+
+async def pending(session: AsyncSession, conversation_id: str, limit: int) -> list[Row]:
+    """Return unsent messages in order."""
+    query = (
+        select(_MESSAGES)
+        .where(M.conversation_id == conversation_id, IS_OPEN, M.state == "pending")
+        .order_by(M.sequence)
+        .limit(limit)
+    )
+    return list((await session.execute(query)).mappings())
+
+
+async def history(
+    session: AsyncSession, conversation_id: str, *, after: int = 0, limit: int = 200
+) -> list[MessageView]:
+    """Return messages after a sequence, oldest first."""
+    query = (
+        select(_MESSAGES)
+        .where(M.conversation_id == conversation_id, M.sequence > after)
+        .order_by(M.sequence)
+        .limit(limit)
+    )
+    return [message_view(row) for row in (await session.execute(query)).mappings()]
+
+
+async def latest(session: AsyncSession, conversation_id: str, limit: int) -> list[MessageView]:
+    """Return the newest messages, oldest first."""
+    query = (
+        select(_MESSAGES).where(M.conversation_id == conversation_id).order_by(M.sequence.desc()).limit(limit)
+    )
+    rows = list((await session.execute(query)).mappings())
+    return [message_view(row) for row in reversed(rows)]
+
+
+async def get_message(session: AsyncSession, message_id: str) -> MessageView | None:
+    """Return one message by id."""
+    row = (await session.execute(select(_MESSAGES).where(M.id == message_id))).mappings().first()
+    return message_view(row) if row else None
+
+
+async def backlog(session: AsyncSession) -> dict[str, int]:
+    """Return how many messages are in each unfinished state."""
+    rows = await session.execute(select(M.state, func.count()).where(IS_OPEN).group_by(M.state))
+    return {row[0]: row[1] for row in rows}
+
+
+# --- views --------------------------------------------------------------------------------------------------
+
+_VIEWED = tuple(ConversationView.__dataclass_fields__)
+
+
+def conversation_view(row: Row) -> ConversationView:
+    """Return the view of a conversation's row."""
+    return ConversationView(**{name: row[name] for name in _VIEWED})
+
+
+def message_view(row: Row) -> MessageView:
+    """Return the view of a message's row."""
+    payload: dict[str, Any] = row["payload"] or {}
+    return MessageView(
+        id=row["id"],
+        conversation_id=row["conversation_id"],
+        sequence=row["sequence"],
+        session=row["session"],
+        direction=row["direction"],
+        author=row["author"],
+        author_id=row["author_id"],
+        kind=row["kind"],
+        text=row["text"],
+        buttons=tuple(Button(**button) for button in payload.get("buttons", ())),
+        payload=payload,
+        turn=row["turn"],
+        state=row["state"],
+        error=row["error"],
+        created_at=row["created_at"],
+    )

@@ -1,0 +1,257 @@
+"""What crosses the edge of the conversation core: messages, the bot's turn, views for people."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+MAX_TEXT = 4_000
+"""Longest text a citizen may send, in characters after NFC."""
+
+Owner = Literal["bot", "queue", "person"]
+Author = Literal["citizen", "bot", "operator", "system"]
+Kind = Literal["text", "postback", "location", "image", "file", "voice", "video", "sticker"]
+
+_KEPT_CONTROLS = "\n\t"
+
+
+def clean_text(text: str) -> str:
+    """Return `text` as NFC without control characters (newline and tab stay) and without outer blanks.
+
+    Raises:
+        ValueError: the text holds lone surrogates, which no database can store.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError("the text is not valid Unicode") from error
+    composed = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return "".join(c for c in composed if c in _KEPT_CONTROLS or unicodedata.category(c) != "Cc").strip()
+
+
+def _token(value: str) -> str:
+    if not value.isprintable() or not value.strip():
+        raise ValueError("an identifier is one printable word")
+    return value
+
+
+Text = Annotated[str, AfterValidator(clean_text), Field(max_length=MAX_TEXT)]
+Identifier = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_token)]
+
+
+class Button(BaseModel):
+    """Something the citizen can tap; `payload` comes back as a postback."""
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str = Field(min_length=1, max_length=200)
+    payload: str = Field(min_length=1, max_length=1_000)
+
+
+class Location(BaseModel):
+    """A point on the map, WGS 84 degrees."""
+
+    model_config = ConfigDict(frozen=True)
+
+    latitude: float = Field(ge=-90, le=90, allow_inf_nan=False)
+    longitude: float = Field(ge=-180, le=180, allow_inf_nan=False)
+
+
+class Attachment(BaseModel):
+    """A file the citizen sent, by address; nothing is fetched when it is received."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["image", "file", "voice", "video", "sticker"]
+    url: str = Field(max_length=2_000)
+    name: str | None = Field(default=None, max_length=300)
+
+
+class InboundMessage(BaseModel):
+    """One message of a citizen as a connector understood it.
+
+    Attributes:
+        provider_message_id: the provider's id; with the channel it is unique, a repeat changes nothing.
+        postback: `text` is the payload of a tapped button.
+        provider_timestamp: when the provider says it was sent; absent: the moment of receiving.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    channel: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,31}$")]
+    external_user_id: Identifier
+    provider_message_id: Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_token)]
+    text: Text = ""
+    kind: Kind = "text"
+    postback: bool = False
+    attachments: tuple[Attachment, ...] = Field(default=(), max_length=10)
+    location: Location | None = None
+    provider_timestamp: AwareDatetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What became of an inbound message; `sequence` is its place in the conversation."""
+
+    message_id: str
+    conversation_id: str
+    sequence: int
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundMessage:
+    """One message on its way to a citizen. `id` is the same at every try."""
+
+    id: str
+    conversation_id: str
+    channel: str
+    external_user_id: str
+    sequence: int
+    text: str
+    buttons: tuple[Button, ...]
+    author: Author
+    attempt: int
+    created_at: datetime
+    route: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a channel can show.
+
+    Attributes:
+        max_text: longest text of one message, in characters; longer replies become several messages.
+        buttons: False: choices are written under the text as a numbered list.
+        repeatable: sending the same message twice shows it once, so that a batch may be recorded at once.
+    """
+
+    max_text: int
+    buttons: bool
+    images: bool = False
+    repeatable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """What a provider said to one message.
+
+    `accepted` means that the provider took it; `transient` is tried again later; `permanent` is shown to the
+    operators.
+    """
+
+    status: Literal["accepted", "transient", "permanent"]
+    provider_id: str | None = None
+    error: str | None = None
+
+    @classmethod
+    def accepted(cls, provider_id: str | None = None) -> SendResult:
+        """The provider took the message."""
+        return cls("accepted", provider_id)
+
+    @classmethod
+    def transient(cls, error: str) -> SendResult:
+        """Not now; the same message is worth another try."""
+        return cls("transient", None, error)
+
+    @classmethod
+    def permanent(cls, error: str) -> SendResult:
+        """Never; another try would be refused alike."""
+        return cls("permanent", None, error)
+
+
+class BotMessage(BaseModel):
+    """One message of the bot's answer; `turn` is the turn record of the action that said it."""
+
+    text: str = Field(default="", max_length=20_000)
+    buttons: tuple[Button, ...] = ()
+    turn: dict[str, Any] | None = None
+
+
+class BotIntent(BaseModel):
+    """An intent and how sure the classifier is, 0 to 1."""
+
+    name: str | None = None
+    confidence: float = 0.0
+
+
+class BotTurn(BaseModel):
+    """The gateway's answer to one message."""
+
+    message_id: str
+    replayed: bool = False
+    intent: BotIntent = BotIntent()
+    ranking: list[BotIntent] = []
+    entities: list[dict[str, Any]] = []
+    messages: list[BotMessage]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """A message as people read it. `state` and `error` tell operators whether it has arrived."""
+
+    id: str
+    conversation_id: str
+    sequence: int
+    session: int
+    direction: str
+    author: str
+    author_id: str | None
+    kind: str
+    text: str
+    buttons: tuple[Button, ...]
+    payload: dict[str, Any]
+    turn: dict[str, Any] | None
+    state: str
+    error: str | None
+    created_at: datetime
+
+    @property
+    def route(self) -> str | None:
+        """The evaluation route of the turn, where there is one."""
+        return (self.turn or {}).get("route")
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationView:
+    """A conversation as the operators' list shows it."""
+
+    id: str
+    channel: str
+    external_user_id: str
+    owner: Owner
+    assigned_to: str | None
+    session: int
+    last_activity_at: datetime
+    last_message: str
+    last_author: str
+    unread: int
+    waiting_since: datetime | None
+    handoff_reason: str | None
+    queue_told_at: datetime | None
+    closed_at: datetime | None
+    next_sequence: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationFilter:
+    """Which conversations the operators' list shows; None means any."""
+
+    owner: Owner | None = None
+    assigned_to: str | None = None
+    channel: str | None = None
+    has_failed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationDetail:
+    """A conversation opened: who it is and what was said, oldest first."""
+
+    conversation: ConversationView
+    messages: list[MessageView]
+    position: int | None = None

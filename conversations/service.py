@@ -1,0 +1,309 @@
+"""Takes in what citizens say, exactly once, and shows them what was said before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from conversations import replies, repository
+from conversations.announce import Announcer
+from conversations.errors import StorageUnavailableError
+from conversations.events import DESK, LiveEvents
+from conversations.outbox import LEASE, Outbox
+from conversations.replies import Reply
+from conversations.repository import Row
+from conversations.schemas import Button, ConversationView, InboundMessage, MessageView, Received
+from conversations.writing import preview, say_in
+from database.base import new_id
+from database.clock import Clock
+from database.engine import Database
+from vntext.catalogue import lookup, say
+
+log = structlog.get_logger(__name__)
+
+SESSION_IDLE = timedelta(hours=24)
+"""After so long a silence a conversation starts anew; its history stays."""
+
+_OFFERS_LOOKED_AT = 60
+
+STORAGE_DOWN = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
+"""What the database drivers raise when the database cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What is shown before the first message; it is not part of the history."""
+
+    text: str
+    buttons: tuple[Button, ...]
+
+
+def greeting(privacy_url: str) -> Greeting:
+    """Return the greeting; `privacy_url` is where people read how their data is used."""
+    return Greeting(
+        text=say("conversation.greeting.text", privacy_url=privacy_url),
+        buttons=tuple(Button(**button) for button in lookup("conversation.greeting.buttons")),
+    )
+
+
+class _Duplicate(Exception):  # noqa: N818 - control flow: rolls the unit of work back
+    pass
+
+
+@dataclass(slots=True)
+class _Stored:
+    conversation: Row
+    message_id: str
+    sequence: int
+    answer: list[dict[str, Any]]
+    claim: str | None
+
+
+class Inbox:
+    """Receives messages.
+
+    An emergency is recognised and answered here, in the transaction that stores the message: it waits neither
+    for the queue nor for the bot, nor for earlier messages of the same conversation.
+
+    Args:
+        database: where rows are kept.
+        clock: the time of receiving.
+        announcer: tells the workers.
+        outbox: sends the answers to emergencies.
+        events: tells consoles and other open pages.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, announcer: Announcer, outbox: Outbox, events: LiveEvents
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._announcer = announcer
+        self._outbox = outbox
+        self._events = events
+
+    async def receive(self, message: InboundMessage) -> Received:
+        """Store a message once and see that it is worked on.
+
+        When this returns, the message is on disk and will be answered whatever happens to this process.
+
+        Raises:
+            StorageUnavailableError: the database does not answer; nothing was stored. In an emergency the
+            error
+                carries the reply, which the connector must show all the same.
+        """
+        emergency = None if message.postback else replies.emergency(message.text)
+        try:
+            stored = await self._store(message, emergency)
+            if stored is None:
+                return await self._known(message)
+        except STORAGE_DOWN as error:
+            log.error("storage_down", error=type(error).__name__)
+            said = emergency.messages[0].text if emergency else None
+            raise StorageUnavailableError(said) from error
+        conversation_id: str = stored.conversation["id"]
+        if emergency is None:
+            await self._announcer.announce(conversation_id)
+        elif stored.claim is not None:
+            self._outbox.deliver_soon(stored.conversation, stored.answer, stored.claim)
+        topics = [conversation_topic(conversation_id), DESK]
+        if stored.sequence == 1:
+            topics.append(visitor_topic(message.channel, message.external_user_id))
+        await self._events.publish(
+            *topics,
+            type="message",
+            conversation=conversation_id,
+            sequence=stored.sequence,
+        )
+        return Received(stored.message_id, conversation_id, stored.sequence, duplicate=False)
+
+    async def conversation_of(self, channel: str, external_user_id: str) -> ConversationView | None:
+        """Return a person's conversation on a channel."""
+        async with self._database.read() as session:
+            return await repository.find_by_user(session, channel, external_user_id)
+
+    async def conversation(self, conversation_id: str) -> ConversationView | None:
+        """Return a conversation by id."""
+        async with self._database.read() as session:
+            return await repository.find(session, conversation_id)
+
+    async def history(self, conversation_id: str, *, after: int = 0, limit: int = 200) -> list[MessageView]:
+        """Return what was said after a sequence, oldest first."""
+        async with self._database.read() as session:
+            return await repository.history(session, conversation_id, after=after, limit=limit)
+
+    async def latest(self, conversation_id: str, limit: int = 50) -> list[MessageView]:
+        """Return the newest messages, oldest first."""
+        async with self._database.read() as session:
+            return await repository.latest(session, conversation_id, limit)
+
+    async def position(self, conversation: ConversationView) -> int | None:
+        """Return the place in the queue, None for who does not wait."""
+        if conversation.owner != "queue" or conversation.waiting_since is None:
+            return None
+        async with self._database.read() as session:
+            return await repository.queue_position(session, conversation.waiting_since)
+
+    async def backlog(self) -> dict[str, int]:
+        """Return how many messages wait in each unfinished state."""
+        async with self._database.read() as session:
+            return await repository.backlog(session)
+
+    async def _known(self, message: InboundMessage) -> Received:
+        async with self._database.read() as session:
+            row = await repository.find_by_provider_id(session, message.channel, message.provider_message_id)
+        assert row is not None
+        return Received(row["id"], row["conversation_id"], row["sequence"], duplicate=True)
+
+    async def _store(self, message: InboundMessage, emergency: Reply | None) -> _Stored | None:
+        """Write the message; None when it was here before."""
+        now = self._clock.now()
+        try:
+            async with self._database.write() as session:
+                conversation = await self._conversation(session, message, now)
+                return await self._write(session, conversation, message, emergency, now)
+        except _Duplicate:
+            return None
+
+    async def _conversation(self, session: AsyncSession, message: InboundMessage, now: datetime) -> Row:
+        found = await repository.lock_by_user(session, message.channel, message.external_user_id)
+        if found is not None:
+            return found
+        await repository.create_conversation(
+            session,
+            {
+                "id": new_id(),
+                "channel": message.channel,
+                "external_user_id": message.external_user_id,
+                "owner": "bot",
+                "session": 1,
+                "next_sequence": 1,
+                "last_activity_at": now,
+                "last_message": "",
+                "last_author": "citizen",
+                "unread": 0,
+                "created_at": now,
+            },
+        )
+        found = await repository.lock_by_user(session, message.channel, message.external_user_id)
+        assert found is not None
+        return found
+
+    async def _write(
+        self,
+        session: AsyncSession,
+        conversation: Row,
+        message: InboundMessage,
+        emergency: Reply | None,
+        now: datetime,
+    ) -> _Stored:
+        changes = _started_anew(conversation, now)
+        sequence: int = conversation["next_sequence"]
+        kind, text, payload = await self._content(session, conversation["id"], message)
+        message_id = new_id()
+        is_new = await repository.add_inbound(
+            session,
+            {
+                "id": message_id,
+                "conversation_id": conversation["id"],
+                "sequence": sequence,
+                "session": changes.get("session", conversation["session"]),
+                "direction": "in",
+                "author": "citizen",
+                "channel": message.channel,
+                "provider_message_id": message.provider_message_id,
+                "kind": kind,
+                "text": text,
+                "payload": payload,
+                "turn": {**emergency.turn, "latency_ms": 0} if emergency else None,
+                "state": "done" if emergency else "received",
+                "attempts": 0,
+                "provider_timestamp": message.provider_timestamp or now,
+                "created_at": now,
+                "handled_at": now if emergency else None,
+            },
+        )
+        if not is_new:
+            raise _Duplicate
+        owner = changes.get("owner", conversation["owner"])
+        changes |= {
+            "last_message": preview(text),
+            "last_author": "citizen",
+            "unread": changes.get("unread", conversation["unread"]) + (owner != "bot"),
+            "next_sequence": sequence + 1,
+        }
+        claim = None
+        if emergency and (conversation["send_until"] is None or conversation["send_until"] < now):
+            claim = self._outbox.new_claim()
+            changes |= {"send_claim": claim, "send_until": now + LEASE}
+        answer = await say_in(
+            session,
+            {**conversation, "session": changes.get("session", conversation["session"])},
+            emergency.messages if emergency else (),
+            author="bot",
+            key=f"answer:{message_id}",
+            able=self._outbox.capabilities(message.channel),
+            now=now,
+            **changes,
+        )
+        if claim is not None:
+            # Earlier messages that still wait go first.
+            answer = [dict(row) for row in await repository.pending(session, conversation["id"], 50)]
+        return _Stored(conversation, message_id, sequence, answer, claim)
+
+    async def _content(
+        self, session: AsyncSession, conversation_id: str, message: InboundMessage
+    ) -> tuple[str, str, dict[str, Any]]:
+        """Return kind, text and payload to store; a payload never offered is only what somebody typed."""
+        payload: dict[str, Any] = {}
+        if message.attachments:
+            payload["attachments"] = [attachment.model_dump() for attachment in message.attachments]
+        if message.location is not None:
+            payload["location"] = message.location.model_dump()
+        if not message.postback:
+            kind = message.kind if message.kind != "postback" else "text"
+            if kind == "text" and message.location is not None and not message.text:
+                kind = "location"
+            return kind, message.text, payload
+        title = await self._offered_title(session, conversation_id, message.text)
+        if title is None:
+            return "text", message.text, payload
+        return "postback", title, {**payload, "postback": message.text}
+
+    async def _offered_title(self, session: AsyncSession, conversation_id: str, postback: str) -> str | None:
+        shown = await repository.offered(session, conversation_id, _OFFERS_LOOKED_AT)
+        buttons = [button for content in shown for button in (content or {}).get("buttons", ())]
+        for button in [*buttons, *lookup("conversation.greeting.buttons")]:
+            if button["payload"] == postback:
+                return str(button["title"])
+        return None
+
+
+def _started_anew(conversation: Row, now: datetime) -> dict[str, Any]:
+    """Return what changes when this message opens a new session: after closing, or after a day of silence.
+
+    Who waits in the queue keeps the place. A person who held the conversation a day ago does not any more.
+    """
+    is_idle = now - conversation["last_activity_at"] > SESSION_IDLE
+    if conversation["closed_at"] is None and not is_idle:
+        return {}
+    changes: dict[str, Any] = {"session": conversation["session"] + 1, "closed_at": None}
+    if conversation["owner"] == "person":
+        changes |= {"owner": "bot", "assigned_to": None, "unread": 0, "handoff_reason": None}
+    return changes
+
+
+def visitor_topic(channel: str, external_user_id: str) -> str:
+    """Return the topic that tells of a person's first message: until then there is no conversation."""
+    return f"visitor:{channel}:{external_user_id}"
+
+
+def conversation_topic(conversation_id: str) -> str:
+    """Return the topic of one conversation's live events."""
+    return f"conversation:{conversation_id}"

@@ -1,0 +1,1 @@
+"""The knowledge base: procedures and articles, their importers, indexes, search and answer rendering."""

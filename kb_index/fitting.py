@@ -1,0 +1,192 @@
+"""Fits the ranker: on questions of our own with known answers, and on spoiled names of the base itself."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb_index.embedding import Encoder
+from kb_index.features import FEATURES, FeatureMaker
+from kb_index.index import SearchIndex
+from kb_index.lexicon import Lexicon
+from kb_index.noise import noisy
+from kb_index.query import read_query
+from kb_index.ranker import Linear, Ranker, confidence_row
+from kb_index.texts import EntryTexts
+
+logger = logging.getLogger(__name__)
+
+EVALUATION = Path(__file__).parent.parent / "nlu_data" / "evaluation"
+_SEED = 1022
+_ASKS = (
+    "{} cần giấy tờ gì", "{} hết bao nhiêu tiền", "{} mất mấy ngày", "{} ở đâu", "cho hỏi thủ tục {}", "{}",
+    "muốn {} thì làm sao", "{} nộp qua mạng được không", "lệ phí {} là bao nhiêu", "hồ sơ {} gồm những gì",
+    "ai được {}", "điều kiện {} là gì", "xin mẫu đơn {}", "{} thì có nhận kết quả ở xã được không",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with the keys of the entries that answer it; `weight` is how much it counts in fitting."""
+
+    text: str
+    keys: frozenset[str]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class _Case:
+    features: NDArray[np.float32]
+    right: NDArray[np.bool_]
+    weight: float
+    found: bool
+
+
+def read_questions(folder: Path = EVALUATION) -> list[Question]:
+    """Return the questions of our own evaluation files that name procedures."""
+    questions = []
+    for file in sorted(folder.glob("*.jsonl")) if folder.is_dir() else []:
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if not line.strip():
+                continue
+            row = json.loads(line)
+            keys = frozenset(row.get("procedures") or ([row["article"]] if row.get("article") else []))
+            if keys and "text" in row:
+                questions.append(Question(row["text"], keys, 3.0))
+    return questions
+
+
+def fit_ranker(
+    entries: Sequence[EntryTexts], encoder: Encoder, lexicon: Lexicon, questions: Iterable[Question] = ()
+) -> Ranker:
+    """Fit on `questions` and on generated ones.
+
+    Generated questions are everyday names taken out of the index first, so that the ranker learns what a question
+    looks like that nobody has written down, and titles with words dropped.
+    """
+    chance = random.Random(_SEED)  # noqa: S311 - no secrets, reproducible
+    kept, generated = _generate(entries, chance)
+    maker = FeatureMaker(SearchIndex.build(kept, encoder), encoder)
+    numbers = {entry.key: number for number, entry in enumerate(kept)}
+    own = [question for question in questions if question.keys & numbers.keys()]
+    cases = [_case(question, maker, numbers, lexicon) for question in [*own, *generated]]
+    ranking = _fit_ranking([case for case in cases if case.found and not case.right.all()])
+    confidence = _fit_confidence(cases, ranking)
+    logger.info("ranker fitted on %d written and %d generated questions", len(own), len(generated))
+    return Ranker(ranking, confidence)
+
+
+def _generate(
+    entries: Sequence[EntryTexts], chance: random.Random
+) -> tuple[list[EntryTexts], list[Question]]:
+    kept: list[EntryTexts] = []
+    questions: list[Question] = []
+    bare_titles = [entry for entry in entries if not entry.names]
+    chosen = {entry.key for entry in chance.sample(bare_titles, min(400, len(bare_titles)))}
+    for entry in entries:
+        if len(entry.names) >= 2:
+            out = set(chance.sample(entry.names, min(2, len(entry.names) // 2)))
+            kept.append(replace(entry, names=tuple(name for name in entry.names if name not in out)))
+            for name in sorted(out):
+                text = chance.choice(_ASKS).format(name)
+                questions.append(Question(text, frozenset([entry.key]), 1.0))
+                questions.append(Question(noisy(text, chance), frozenset([entry.key]), 1.0))
+            continue
+        kept.append(entry)
+        if entry.key in chosen:
+            words = entry.title.split()
+            some = [word for word in words if chance.random() > 0.35] or words
+            text = chance.choice(_ASKS).format(" ".join(some[:25]))
+            text = noisy(text, chance) if chance.random() < 0.5 else text
+            questions.append(Question(text, frozenset([entry.key]), 0.5))
+    return kept, questions
+
+
+def _case(question: Question, maker: FeatureMaker, numbers: dict[str, int], lexicon: Lexicon) -> _Case:
+    chosen, features = maker.candidates(read_query(question.text, lexicon))
+    right_numbers = {numbers[key] for key in question.keys if key in numbers}
+    right = np.array([number in right_numbers for number in chosen], dtype=bool)
+    return _Case(features, right, question.weight, bool(right.any()))
+
+
+def _fit_ranking(cases: Sequence[_Case]) -> Linear:
+    """Fit a linear score so that the right candidate of a question wins its softmax (a conditional logit)."""
+    if not cases:
+        return default_ranking()
+    import torch
+
+    torch.manual_seed(_SEED)
+    rows = np.concatenate([case.features for case in cases])
+    means, scales = rows.mean(axis=0), rows.std(axis=0) + 1e-6
+    widest = max(len(case.features) for case in cases)
+    features = np.zeros((len(cases), widest, rows.shape[1]), dtype=np.float32)
+    mask = np.full((len(cases), widest), -1e9, dtype=np.float32)
+    right = np.full((len(cases), widest), -1e9, dtype=np.float32)
+    for number, case in enumerate(cases):
+        size = len(case.features)
+        features[number, :size] = (case.features - means) / scales
+        mask[number, :size] = 0.0
+        right[number, :size][case.right] = 0.0
+    x, m, r = torch.from_numpy(features), torch.from_numpy(mask), torch.from_numpy(right)
+    importance = torch.tensor([case.weight for case in cases])
+    weights = torch.zeros(rows.shape[1], requires_grad=True)
+    optimiser = torch.optim.LBFGS([weights], max_iter=150, line_search_fn="strong_wolfe")
+
+    def closure() -> float:
+        optimiser.zero_grad()
+        scores = x @ weights
+        likelihood = torch.logsumexp(scores + r, dim=1) - torch.logsumexp(scores + m, dim=1)
+        loss = -(importance * likelihood).sum() / importance.sum() + 0.002 * (weights**2).sum()
+        loss.backward()
+        return float(loss.detach())
+
+    optimiser.step(closure)
+    return Linear(means, scales, weights.detach().numpy().astype(np.float32), 0.0)
+
+
+def _fit_confidence(cases: Sequence[_Case], ranking: Linear) -> Linear:
+    """Fit how probably the first candidate is right; each question counts twice, once with its answers taken out.
+
+    Taking the right entries out makes the questions that the base cannot answer.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    rows, labels, weights = [], [], []
+    for case in cases:
+        for features, right in ((case.features, case.right), (case.features[~case.right], None)):
+            if not len(features):
+                continue
+            scores = ranking(features)
+            order = np.argsort(-scores, kind="stable").tolist()
+            rows.append(confidence_row(features, scores, order))
+            labels.append(bool(right is not None and right[order[0]]))
+            weights.append(case.weight)
+    if len(set(labels)) < 2:
+        return default_confidence()
+    table = np.array(rows, dtype=np.float32)
+    means, scales = table.mean(axis=0), table.std(axis=0) + 1e-6
+    model = LogisticRegression(C=1.0, max_iter=1000)
+    model.fit((table - means) / scales, labels, sample_weight=weights)
+    return Linear(means, scales, model.coef_[0].astype(np.float32), float(model.intercept_[0]))
+
+
+def default_ranking() -> Linear:
+    """Return the ranking used where there is nothing to fit on: keyword share and similarity, summed."""
+    names = {name: position for position, name in enumerate(FEATURES)}
+    weights = np.zeros(len(FEATURES), dtype=np.float32)
+    for name in ("keyword", "dense", "query_in_title", "query_in_names"):
+        weights[names[name]] = 3.0
+    return Linear(np.zeros_like(weights), np.ones_like(weights), weights, 0.0)
+
+
+def default_confidence() -> Linear:
+    """Return the confidence used where there is nothing to fit on: similarity and coverage."""
+    weights = np.array([0, 0.3, 0, 4, 2, 0, 1, 2, 0, -0.5, 0], dtype=np.float32)
+    return Linear(np.zeros_like(weights), np.ones_like(weights), weights, -4.0)

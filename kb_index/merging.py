@@ -1,0 +1,92 @@
+"""Makes one entry of the layers stored under its key: official fields from the portal, our names and words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from itertools import groupby
+from typing import Any
+
+from kb_index.repository import StoredLayer
+from kb_index.schemas import Article, Procedure
+
+# Weakest first: what the province's own agencies send wins over the portal, the portal over our starter base.
+_OFFICIAL_ORDER = ("starter", "portal", "sheet")
+_OFFICIAL = (
+    "title",
+    "field",
+    "levels",
+    "agency",
+    "filing",
+    "online",
+    "legal_basis",
+    "result",
+    "source",
+    "checked_on",
+    "effective_from",
+    "effective_to",
+)
+# Our own words, written for people from the official ones, win over these…
+_OURS = ("field_group", "short_name", "summary")
+_PLAIN = ("steps", "documents", "where_to_file", "conditions", "who_may_file")
+# …but not for ever: official text that is newer than ours by more than this may say something else.
+_PLAIN_WORDS_HOLD = timedelta(days=365)
+_LISTS = ("everyday_names", "not_meant")
+
+
+def merge(layers: Iterable[StoredLayer]) -> dict[str, Procedure | Article]:
+    """Return every entry by its key, in the order of the keys; `layers` must be sorted by key."""
+    entries: dict[str, Procedure | Article] = {}
+    for key, group in groupby(layers, key=lambda layer: layer.key):
+        by_layer = {layer.layer: layer for layer in group}
+        entries[key] = _one(by_layer)
+    return entries
+
+
+def _one(by_layer: dict[str, StoredLayer]) -> Procedure | Article:
+    ordered = [by_layer[name] for name in _OFFICIAL_ORDER if name in by_layer]
+    if ordered[-1].kind == "article":
+        return Article.model_validate(ordered[-1].payload)
+    payloads = [layer.payload for layer in ordered if layer.kind == "procedure"]
+    merged: dict[str, Any] = {}
+    for payload in payloads:
+        merged.update({name: payload[name] for name in (*_OFFICIAL, *_PLAIN) if payload.get(name)})
+        merged["code"] = payload["code"]
+    ours = payloads[0]
+    for name in _OURS:
+        value = next((payload[name] for payload in payloads if payload.get(name)), None)
+        if value:
+            merged[name] = value
+    if date.fromisoformat(merged["checked_on"]) - date.fromisoformat(ours["checked_on"]) <= _PLAIN_WORDS_HOLD:
+        # What an agency sends about its own province still wins.
+        sent = next((layer.payload for layer in ordered if layer.layer == "sheet"), {})
+        merged.update({name: ours[name] for name in _PLAIN if ours.get(name) and not sent.get(name)})
+        merged["filing"] = _with_amounts(merged.get("filing", []), ours.get("filing", []))
+    for name in _LISTS:
+        values = dict.fromkeys(value for payload in payloads for value in payload.get(name, []))
+        if values:
+            merged[name] = list(values)
+    # Official text stands only where no layer could say the field in a structured way.
+    official = {
+        name: text
+        for payload in payloads
+        for name, text in payload.get("official", {}).items()
+        if not merged.get(name)
+    }
+    if official:
+        merged["official"] = official
+    return Procedure.model_validate(merged)
+
+
+def _with_amounts(official: list[dict[str, Any]], ours: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put our fees where the official rows only name a regulation and we have the amounts that it sets."""
+    known: dict[str, list[dict[str, Any]]] = {}
+    for option in ours:
+        if any(fee.get("amount") is not None for fee in option.get("fees", [])):
+            known.setdefault(option["way"], []).extend(option["fees"])
+    filled = []
+    for option in official:
+        has_amount = any(fee.get("amount") is not None for fee in option.get("fees", []))
+        fees = option.get("fees", []) if has_amount else known.get(option["way"]) or option.get("fees", [])
+        filled.append({**option, "fees": fees})
+    return filled

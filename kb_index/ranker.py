@@ -1,0 +1,130 @@
+"""The fitted part of search: a re-ranker over candidates, and how sure its first choice is."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb_index.features import FEATURES
+
+Floats = NDArray[np.float32]
+
+CONFIDENCE_FEATURES = (
+    "best",
+    "margin",
+    "share",
+    "dense",
+    "query_in_title",
+    "query_in_names",
+    "query_in_all",
+    "name_match",
+    "title_match",
+    "variant_missing",
+    "sound",
+)
+_NAME = {name: position for position, name in enumerate(FEATURES)}
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A fitted linear function of standardised figures."""
+
+    means: Floats
+    scales: Floats
+    weights: Floats
+    bias: float
+
+    def __call__(self, rows: Floats) -> Floats:
+        """Return one value a row."""
+        values = ((rows - self.means) / self.scales) @ self.weights + self.bias
+        return values.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """Scores candidates and says how probably the first is right."""
+
+    ranking: Linear
+    confidence: Linear
+
+    def scores(self, features: Floats) -> Floats:
+        """Return the score of each candidate (higher is better); shape (candidates,)."""
+        return self.ranking(features)
+
+    def confidence_of(self, features: Floats, scores: Floats, order: Sequence[int]) -> float:
+        """Return the probability that the first candidate in `order` is right."""
+        if not order:
+            return 0.0
+        value = float(self.confidence(confidence_row(features, scores, order)[None, :])[0])
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, value))))
+
+    def save(self, file: Path) -> None:
+        """Write the fitted figures as JSON."""
+        content = {
+            "features": list(FEATURES),
+            "confidence_features": list(CONFIDENCE_FEATURES),
+            "ranking": _plain(self.ranking),
+            "confidence": _plain(self.confidence),
+        }
+        file.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, file: Path) -> Ranker:
+        """Read what `save` wrote.
+
+        Raises:
+            ValueError: the file was fitted on other features.
+        """
+        content = json.loads(file.read_text(encoding="utf-8"))
+        same = content["features"] == list(FEATURES)
+        if not same or content["confidence_features"] != list(CONFIDENCE_FEATURES):
+            raise ValueError("the ranker was fitted on other features")
+        return cls(_linear(content["ranking"]), _linear(content["confidence"]))
+
+
+def confidence_row(features: Floats, scores: Floats, order: Sequence[int]) -> Floats:
+    """Return the figures the confidence is read from, for candidates in the order of their scores."""
+    first = features[order[0]]
+    best = float(scores[order[0]])
+    margin = best - float(scores[order[1]]) if len(order) > 1 else 5.0
+    share = float(1 / np.exp(scores - best).sum())
+    return np.array(
+        [
+            best,
+            min(margin, 5.0),
+            share,
+            first[_NAME["dense"]],
+            first[_NAME["query_in_title"]],
+            first[_NAME["query_in_names"]],
+            first[_NAME["query_in_all"]],
+            first[_NAME["query_in_names"]] * first[_NAME["name_in_query"]],
+            first[_NAME["query_in_title"]] * first[_NAME["title_in_query"]],
+            first[_NAME["variant_missing"]],
+            first[_NAME["sound"]],
+        ],
+        dtype=np.float32,
+    )
+
+
+def _plain(linear: Linear) -> dict[str, object]:
+    return {
+        "means": [float(x) for x in linear.means],
+        "scales": [float(x) for x in linear.scales],
+        "weights": [float(x) for x in linear.weights],
+        "bias": linear.bias,
+    }
+
+
+def _linear(content: dict[str, list[float]]) -> Linear:
+    return Linear(
+        np.array(content["means"], dtype=np.float32),
+        np.array(content["scales"], dtype=np.float32),
+        np.array(content["weights"], dtype=np.float32),
+        float(content["bias"]),  # type: ignore[arg-type]
+    )

@@ -1,0 +1,289 @@
+"""The report form: everything at once or bit by bit, corrections, questions in between, refusals, stops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from actions.report_draft import Draft
+from tickets.service import TicketService
+
+FULL = (
+    "Tôi tên Hồ Thị Sen, sđt 0914 222 333, nhà số 9 thôn Phú Mỹ xã Phù Cát, "
+    "phản ánh lò gạch sát bên nhả khói đen cả ngày"
+)
+
+
+def draft_of(conversation: Any) -> Draft:
+    draft = Draft.from_slot(conversation.slots["report_draft"])
+    assert draft is not None
+    return draft
+
+
+async def test_everything_in_one_message_leads_straight_to_the_summary(conversation, tickets) -> None:
+    said = await conversation.say(FULL, "report_problem")
+    assert said.route == "ticket"
+    for value in ("Hồ Thị Sen", "0914222333", "số 9 thôn Phú Mỹ xã Phù Cát", "lò gạch"):
+        assert value in said.text
+    assert "Đồng ý, gửi phản ánh" in said.buttons
+    sent = await conversation.say("phải rồi, gửi giúp tôi", "affirm")
+    ticket = await tickets.find(sent.turn["ticket"])
+    assert ticket is not None
+    assert ticket.code in sent.text
+    assert (ticket.name, ticket.phone) == ("Hồ Thị Sen", "0914222333")
+    assert "lò gạch sát bên nhả khói đen" in ticket.content
+    assert ticket.place_unit == "Xã Phù Cát"
+    assert conversation.slots["report_draft"] is None
+    assert conversation.slots["report_name"] is None
+
+
+async def test_bit_by_bit_each_thing_is_asked_once(conversation, tickets) -> None:
+    first = await conversation.say("tôi muốn phản ánh", "report_problem")
+    assert "kể giúp em" in first.text
+    await conversation.say("đèn đường hư cả tuần nay", "report_problem")
+    assert conversation.slots["requested_slot"] == "report_place"
+    await conversation.say("trước số 12 Trần Phú, phường Pleiku", "inform")
+    await conversation.say("nguyễn văn bình", "inform")
+    assert draft_of(conversation).name == "Nguyễn Văn Bình"
+    await conversation.say("0905 123 456", "inform")
+    summary = await conversation.say("như trên", "inform")
+    assert "Địa chỉ: trước số 12 Trần Phú, phường Pleiku" in summary.text
+    sent = await conversation.say("đồng ý", "affirm")
+    ticket = await tickets.find(sent.turn["ticket"])
+    assert ticket is not None
+    assert (ticket.name, ticket.phone) == ("Nguyễn Văn Bình", "0905123456")
+
+
+async def test_unmarked_text_is_taken_as_well(conversation) -> None:
+    await conversation.say("den duong hong truoc so 12 tran phu phuong pleiku", "report_problem")
+    draft = draft_of(conversation)
+    assert draft.place == "truoc so 12 tran phu phuong pleiku"
+    said = await conversation.say("toi la nguyen van binh, sdt 0905123456, o 5 le loi", "inform")
+    draft = draft_of(conversation)
+    assert (draft.name, draft.phone, draft.address) == ("Nguyen Van Binh", "0905123456", "5 le loi")
+    assert "Nguyen Van Binh" in said.text
+
+
+async def test_values_for_other_fields_than_the_one_asked_are_taken(conversation) -> None:
+    await conversation.say("rác đổ bừa bãi bốc mùi cả xóm", "report_problem")
+    assert conversation.slots["requested_slot"] == "report_place"
+    await conversation.say("0935 111 222", "inform")
+    assert draft_of(conversation).phone == "0935111222"
+    assert conversation.slots["requested_slot"] == "report_place"
+    await conversation.say("em tên Phúc", "inform")
+    assert draft_of(conversation).name == "Phúc"
+    await conversation.say("thôn Hòa Bình, xã Tây Sơn", "inform")
+    assert draft_of(conversation).place == "thôn Hòa Bình, xã Tây Sơn"
+    assert conversation.slots["requested_slot"] == "report_address"
+
+
+async def test_a_wrong_phone_number_is_refused_with_the_reason_and_a_spelled_one_repaired(conversation) -> None:
+    await conversation.say("dây cáp rớt xuống, đường Phan Chu Trinh, Pleiku", "report_problem")
+    await conversation.say("em tên Phúc", "inform")
+    said = await conversation.say("09051234", "inform")
+    assert "thiếu chữ số" in said.text
+    assert draft_of(conversation).phone is None
+    await conversation.say("o9o5 123 456", "inform")
+    assert draft_of(conversation).phone == "0905123456"
+    said = await conversation.say("như trên", "inform")
+    assert "Địa chỉ: đường Phan Chu Trinh, Pleiku" in said.text
+
+
+async def test_corrections_before_sending(conversation, tickets) -> None:
+    await conversation.say(
+        "cống nghẹt ở đường Lê Lai phường Pleiku, tôi tên Bình, 0905123456, địa chỉ 4 Hai Bà Trưng",
+        "report_problem",
+    )
+    said = await conversation.say("sai rồi, đường Lê Lợi chứ không phải Lê Lai", "correct")
+    draft = draft_of(conversation)
+    assert draft.place is not None
+    assert "Lê Lợi" in draft.place
+    assert "Lê Lai" not in f"{draft.place} {draft.content}"
+    assert "nơi xảy ra" in said.text
+    await conversation.say("đổi số điện thoại thành 0914222333", "correct")
+    assert draft_of(conversation).phone == "0914222333"
+    await conversation.say("sửa tên thành Trần Văn Bính", "correct")
+    assert draft_of(conversation).name == "Trần Văn Bính"
+    said = await conversation.say("địa chỉ là 8 Nguyễn Huệ mới đúng", "correct")
+    assert draft_of(conversation).address == "8 Nguyễn Huệ"
+    sent = await conversation.say("gửi luôn nha", "affirm")
+    ticket = await tickets.find(sent.turn["ticket"])
+    assert ticket is not None
+    assert (ticket.name, ticket.phone, ticket.address) == ("Trần Văn Bính", "0914222333", "8 Nguyễn Huệ")
+
+
+async def test_no_to_the_summary_asks_what_is_wrong(conversation) -> None:
+    await conversation.say(FULL, "report_problem")
+    said = await conversation.say("chưa đúng", "deny")
+    assert "chỗ nào chưa đúng" in said.text
+    assert conversation.active
+
+
+async def test_a_question_in_between_is_answered_and_the_form_goes_on(conversation) -> None:
+    await conversation.say("đèn đường hư trước chợ Phù Mỹ", "report_problem")
+    asked = conversation.slots["requested_slot"]
+    said = await conversation.say("à mà làm giấy kết hôn cần giấy tờ gì?", "ask_documents")
+    assert said.route == "answer"
+    assert said.turn["procedures"][0]["code"] == "1.000894"
+    assert "Tờ khai đăng ký kết hôn" in said.text
+    assert "ghi tiếp phản ánh" in said.text
+    assert conversation.slots["requested_slot"] == asked
+    assert conversation.active
+
+
+@pytest.mark.parametrize("words", ["thôi", "thôi không gửi nữa", "hủy", "thôi khỏi phản ánh nữa", "dừng lại"])
+async def test_stopping_keeps_nothing(conversation, tickets, words: str) -> None:
+    await conversation.say("đèn đường hư trước số 12 Trần Phú", "report_problem")
+    said = await conversation.say(words, "cancel")
+    assert said.route == "ticket"
+    assert said.turn["ticket"] is None
+    assert "không được lưu" in said.text
+    assert not conversation.active
+    assert conversation.slots["report_draft"] is None
+    assert await tickets.of_conversation(conversation.id) == []
+
+
+async def test_refusing_data_is_explained_once_then_a_person_is_offered(conversation) -> None:
+    await conversation.say("quán nhậu mở loa tới khuya ở số 5 đường Nguyễn Huệ", "report_problem")
+    said = await conversation.say("tôi không muốn cho số điện thoại", "refuse_personal_data")
+    assert "giữ kín" in said.text
+    said = await conversation.say("tên cũng khỏi ghi, sợ họ biết", "refuse_personal_data")
+    assert said.route == "ticket"
+    assert "0269.1022" in said.text
+    assert said.buttons["Gặp người trực"] == "/ask_human"
+    assert "quán nhậu" in (draft_of(conversation).content or "")
+    said = await conversation.say("vậy cứ chuyển đi", "affirm")
+    assert said.route == "handoff"
+    assert said.turn["handoff"]["reason"]
+    assert not conversation.active
+    assert "quán nhậu" in (draft_of(conversation).content or "")
+
+
+async def test_after_a_refusal_the_data_may_still_be_given(conversation) -> None:
+    await conversation.say("quán nhậu mở loa tới khuya ở số 5 đường Nguyễn Huệ", "report_problem")
+    await conversation.say("không muốn để lại số điện thoại", "refuse_personal_data")
+    await conversation.say("ngại lắm, ẩn danh được không", "refuse_personal_data")
+    said = await conversation.say("thôi được, tôi tên Lan, 0905123456, địa chỉ như trên", "inform")
+    assert said.route == "ticket"
+    assert conversation.active
+    draft = draft_of(conversation)
+    assert (draft.name, draft.phone) == ("Lan", "0905123456")
+
+
+async def test_the_draft_survives_an_emergency(conversation) -> None:
+    await conversation.say("bãi rác hay bị đốt, khói bay vô nhà", "report_problem")
+    await conversation.say("thôn Hòa Bình, xã Tây Sơn", "inform")
+    said = await conversation.say(
+        "gọi rồi, xe cứu hỏa đang tới", "small_talk", after_emergency="114"
+    )
+    assert said.route == "ticket"
+    assert "em vẫn giữ" in said.text
+    said = await conversation.say("ghi tiếp phản ánh đi, tên tôi là Lộc", "report_problem")
+    draft = draft_of(conversation)
+    assert (draft.name, draft.place) == ("Lộc", "thôn Hòa Bình, xã Tây Sơn")
+    assert draft.content == "bãi rác hay bị đốt, khói bay vô nhà"
+
+
+async def test_a_second_report_is_new_and_reuses_the_contact_after_saying_so(conversation, tickets) -> None:
+    await conversation.say("khen cô Hạnh tiếp dân ở phường Bồng Sơn nhiệt tình, làm nhanh", "give_praise")
+    await conversation.say("tên tôi Đạt, 0905-123-456, khu phố 2", "inform")
+    first = await conversation.say("đồng ý", "affirm")
+    assert "lời khen" in first.text
+    await conversation.say("còn một chuyện nữa, lòng đường trước chợ bị lấn hết", "report_problem")
+    draft = draft_of(conversation)
+    assert draft.content is not None
+    assert "Hạnh" not in draft.content
+    said = await conversation.say("đoạn Trần Hưng Đạo, thông tin liên hệ giống nãy", "inform")
+    assert "dùng lại thông tin liên hệ" in said.text
+    second = await conversation.say("ok gửi đi", "affirm")
+    praise = await tickets.find(first.turn["ticket"])
+    report = await tickets.find(second.turn["ticket"])
+    assert praise is not None
+    assert report is not None
+    assert (praise.kind, report.kind) == ("praise", "report")
+    assert praise.address == report.address == "khu phố 2"
+    assert report.place == "đoạn Trần Hưng Đạo"
+
+
+async def test_a_person_can_be_asked_for_and_the_draft_is_taken_up_again(conversation) -> None:
+    await conversation.say("cây đổ chắn đường Lê Duẩn", "report_problem")
+    said = await conversation.say("cho tôi gặp người thật", "ask_human")
+    assert said.route == "handoff"
+    assert not conversation.active
+    await conversation.tap("/return_to_bot")
+    said = await conversation.tap("/report_problem")
+    assert conversation.active
+    assert draft_of(conversation).content == "cây đổ chắn đường Lê Duẩn"
+
+
+async def test_a_late_dossier_carries_its_code_into_the_report(conversation, tickets) -> None:
+    said = await conversation.say("hồ sơ H21.22.08-261110-0007 trễ rồi", "dossier_status")
+    await conversation.tap(said.buttons["Phản ánh trễ hẹn"])
+    assert draft_of(conversation).dossier == "H21.22.08-261110-0007"
+    await conversation.say("trễ năm ngày rồi mà chưa thấy trả kết quả", "inform")
+    assert "trễ năm ngày" in (draft_of(conversation).content or "")
+
+
+async def test_nothing_is_done_twice_when_the_form_runs_again_in_the_same_turn(conversation) -> None:
+    await conversation.say("cây đổ chắn đường Lê Duẩn", "report_problem")
+    before = dict(conversation.slots)
+    assert await conversation.run("validate_report_form") == []
+    assert conversation.slots == before
+
+
+async def test_a_replayed_submission_opens_one_ticket(conversation, tickets: TicketService) -> None:
+    await conversation.say(FULL, "report_problem")
+    agreed = dict(conversation.slots), list(conversation.events)
+    first = await conversation.say("đồng ý", "affirm", message_id="same")
+    conversation.slots, conversation.events = dict(agreed[0]), list(agreed[1])
+    conversation.active = True
+    second = await conversation.say("đồng ý", "affirm", message_id="same")
+    assert first.turn["ticket"] == second.turn["ticket"]
+    assert len(await tickets.of_conversation(conversation.id)) == 1
+
+
+_PIECES = {
+    "place": ["số 12 đường Trần Phú", "thôn Hòa Bình, xã Tây Sơn", "đường Lê Duẩn, phường Pleiku"],
+    "name": ["tôi tên Nguyễn Văn Nam", "em tên Phúc", "họ tên: Trần Thị Lụa"],
+    "phone": ["0905 123 456", "sđt 0914222333", "o9o5 123 456"],
+    "address": ["địa chỉ của tôi là 4 Hai Bà Trưng", "nhà tôi ở số 9 thôn Phú Mỹ"],
+}
+
+
+@given(
+    order=st.permutations(list(_PIECES)),
+    picks=st.tuples(*(st.integers(0, 1) for _ in _PIECES)),
+    intents=st.lists(st.sampled_from(["inform", "affirm", "unclear", "report_problem"]), min_size=4, max_size=4),
+)
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+async def test_no_given_value_is_ever_lost(
+    services, order: list[str], picks: tuple[int, ...], intents: list[str]
+) -> None:
+    """Whatever is given, in whatever order and however classified, is kept and never asked for again."""
+    from actions.server import ActionServer
+
+    conversation = _conversation(ActionServer(services))
+    await conversation.say("đèn hư tối om cả tuần", "report_problem")
+    given_so_far: list[str] = ["content"]
+    for number, name in enumerate(order):
+        if name == "address" and "place" not in given_so_far:
+            continue
+        text = _PIECES[name][picks[number] % len(_PIECES[name])]
+        await conversation.say(text, intents[number])
+        given_so_far.append(name)
+        draft = draft_of(conversation)
+        for field in given_so_far:
+            assert draft.value(field), f"{field} was lost or not taken from {text!r}"
+            assert conversation.slots["requested_slot"] != f"report_{field}"
+
+
+def _conversation(server: Any) -> Any:
+    import sys
+
+    conftest = next(module for name, module in sys.modules.items() if name.endswith("actions.conftest"))
+    return conftest.Conversation(server)

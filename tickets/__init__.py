@@ -1,0 +1,1 @@
+"""Reports, suggestions and praise of citizens, and what becomes of them."""
