@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kb_index.rendering import Rendered, render
-
 from actions import choices
 from actions.answering import Decision, Evidence, decide
 from actions.codes import find_procedure_code
@@ -25,6 +23,7 @@ from actions.replies import (
 )
 from actions.services import Services
 from actions.turn import Turn
+from kb_index.rendering import Rendered, render
 from kb_index.schemas import Article, Procedure
 from kb_index.service import Hit, SearchResult
 from vntext.catalogue import say
@@ -72,6 +71,9 @@ class Answerer:
         in_hand = turn.procedure_in_hand
         answered: list[_Answered] = []
         for question in split(turn.text):
+            if turn.candidates and (question.refers or not question.residue):
+                # "cái đó nộp ở đâu" at a choice means the first; the answer names it, a wrong guess shows.
+                in_hand = _first_offered(turn) or in_hand
             aspects = self._aspects(question, turn)
             one = self._one(question, aspects, turn, in_hand)
             if one.entry is not None and isinstance(one.entry, Procedure):
@@ -116,6 +118,16 @@ class Answerer:
         ranked = tuple(first + [(item["code"], 0.0) for item in offered if item["code"] != code])
         decision = Decision("answer", "chosen")
         return self._outcome([self._rendered(decision, entry, aspects[:_MOST_ASPECTS], ranked)], turn)
+
+    def repeat(self, turn: Turn) -> Outcome | None:
+        """Return the last answer again for "cái đầu tiên" where nothing was offered; it means that one."""
+        code = turn.procedure_in_hand
+        entry = self._services.kb.get(code) if code else None
+        if entry is None or turn.is_postback or not choices.is_first(turn.text):
+            return None
+        aspects = tuple(turn.slots.get("last_aspects") or ("overview",))
+        decision = Decision("follow_up", "first")
+        return self._outcome([self._rendered(decision, entry, aspects, ((entry.key, 1.0),))], turn)
 
     def show_full(self, turn: Turn) -> Outcome | None:
         """Return the whole of what was answered last; None when nothing is in hand."""
@@ -164,7 +176,7 @@ class Answerer:
             return self._rendered(decision, entry, aspects or ("overview",), ((code, 1.0),))
         result = self._services.kb.search(question.text)
         decision = decide(
-            Evidence(turn.intent, turn.confidence, result, question.residue, in_hand),
+            Evidence(turn.intent, turn.confidence, result, question.residue, in_hand, question.refers),
             self._services.thresholds,
         )
         wanted = aspects or tuple(turn.pending_aspects if turn.candidates or not in_hand else ())
@@ -273,6 +285,10 @@ class Answerer:
 def offer_person() -> dict[str, str]:
     """Return the candidate that stands for "a person", so that "có" or a word of it takes up the offer."""
     return {"code": "@person", "title": say("dialogue.buttons.person")}
+
+
+def _first_offered(turn: Turn) -> str | None:
+    return next((item["code"] for item in turn.candidates if not item["code"].startswith("@")), None)
 
 
 def _tapped_choice(option: str, count: int) -> choices.Choice | None:

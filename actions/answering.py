@@ -26,11 +26,12 @@ class Thresholds:
         answer_unsure: the same when the intent is no question about a procedure (`ask_information`).
         article: search confidence from which an article is answered with.
         clarify: search confidence from which choices are offered.
-        clarify_score: score of the best hit from which choices are offered although confidence is spread thin.
+        clarify_score: score of the best hit from which choices are offered, however low its confidence.
         near: confidence of a hit from which it is offered as a choice.
         margin: lead over the second hit's confidence below which choices are offered, unless `sure`.
+        alone: search confidence from which a hit is answered for when no other comes near it.
         sure: search confidence from which the lead does not matter.
-        new_topic: search confidence from which a message with few words of its own leaves the procedure in hand.
+        new_topic: search confidence from which a message of few words leaves the procedure in hand.
         weak_words: number of content words up to which a message may be a follow-up.
         emergency: intent confidence from which an emergency is taken as one.
         emergency_low: intent confidence from which the number is said before anything else.
@@ -42,7 +43,8 @@ class Thresholds:
     clarify: float = 0.12
     clarify_score: float = 9.0
     near: float = 0.06
-    margin: float = 0.1
+    margin: float = 0.25
+    alone: float = 0.35
     sure: float = 0.8
     new_topic: float = 0.75
     weak_words: int = 2
@@ -74,6 +76,7 @@ class Evidence:
     result: SearchResult
     residue: tuple[str, ...]
     in_hand: str | None
+    refers: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ def decide(evidence: Evidence, thresholds: Thresholds) -> Decision:
         confidence >= thresholds.sure or _lead(hits) >= thresholds.margin
     ):
         return Decision("answer", "procedure", (best,))
+    elif evidence.intent != "ask_information" and _stands_alone(hits, thresholds):
+        return Decision("answer", "alone", (best,))
     is_near = bool(hits) and (confidence >= thresholds.clarify or best.score >= thresholds.clarify_score)
     if evidence.intent != "ask_information" and is_near:
         near = _near(hits, thresholds)
@@ -122,6 +127,8 @@ def _is_follow_up(evidence: Evidence, confidence: float, thresholds: Thresholds)
     hits = evidence.result.hits
     if hits and hits[0].code == evidence.in_hand:
         return True
+    if evidence.refers and confidence < thresholds.sure:
+        return True
     # What looks like a question word may be a topic's own ("giấy kết hôn"): a certain search outweighs it.
     return len(evidence.residue) <= thresholds.weak_words and confidence < thresholds.new_topic
 
@@ -130,12 +137,18 @@ def _needed(evidence: Evidence, thresholds: Thresholds) -> float:
     return thresholds.answer_unsure if evidence.intent == "ask_information" else thresholds.answer
 
 
+def _stands_alone(hits: list[Hit], thresholds: Thresholds) -> bool:
+    return hits[0].confidence >= thresholds.alone and all(
+        hit.confidence < thresholds.near for hit in hits[1:]
+    )
+
+
 def _lead(hits: list[Hit]) -> float:
     return hits[0].confidence - hits[1].confidence if len(hits) > 1 else 1.0
 
 
 def _near(hits: list[Hit], thresholds: Thresholds) -> tuple[Hit, ...]:
-    """Return the best procedures; when only one stands out the next one keeps it company, as a real choice."""
+    """Return the best procedures; where only one stands out, the next one with it, as a real choice."""
     procedures = [hit for hit in hits if hit.kind == "procedure"]
     near = [hit for hit in procedures if hit.confidence >= thresholds.near][:MOST_CHOICES]
     return tuple(near if len(near) >= FEWEST_CHOICES else procedures[:FEWEST_CHOICES])

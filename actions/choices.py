@@ -1,4 +1,4 @@
-"""Resolves which of the offered choices an answer means: a number, an ordinal, words of it, or none of them."""
+"""Resolves which of the offered choices is meant: by number, ordinal, words of it, or none of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kb_index.aspects import residue
 from vntext.canonical import canonical
 from vntext.normalise import strip_marks
 
@@ -26,9 +25,15 @@ _FILLERS = {
     "la", "cho", "toi", "minh", "tui", "o", "ne", "thi", "truong", "hop", "vay", "hen", "luon", "ok", "oke",
     "theo", "hoi", "muon", "can", "xem", "tren", "ben", "ve",
 }  # fmt: skip
+# They may stand around a choice ("cái đăng ký lại thì cần gì") and do not speak against one.
+_QUESTION_WORDS = {
+    "bao", "nhieu", "lau", "gi", "dau", "the", "nao", "sao", "can", "giay", "to", "phi", "le", "nop", "khong",
+    "ko", "k", "phai", "nhung", "lam", "online", "duoc", "hoi", "co", "va", "tien", "mat", "het", "ha", "vay",
+}  # fmt: skip
 _NONE = re.compile(
     r"^(?:da |a |u |vang )*(?:deu )?(?:khong phai|ko phai|khong co|khong dung|khong thay)?\s*"
-    r"(?:cai nao|muc nao|cac muc nay|may cai nay|may muc nay|nhung cai nay|cai khac|muc khac|cai nay|khong phai|"
+    r"(?:cai nao|muc nao|cac muc nay|may cai nay|may muc nay|nhung cai nay|cai khac|muc khac|cai nay|"
+    r"khong phai|"
     r"deu khong phai|khong cai nao|khong muc nao|y toi|viec khac|cai nao het|cai nao ca)"
     r"(?: ca| het| dung| dau| a| em| nhe| nha| het tron)*$"
 )
@@ -44,8 +49,14 @@ class Choice:
     index: int | None
 
 
+def is_first(text: str) -> bool:
+    """Return whether a text says "the first one" in words; a bare "1" may mean anything."""
+    plain = " ".join(re.findall(r"\w+", strip_marks(canonical(text))))
+    return not any(letter.isdigit() for letter in plain) and _by_number(plain, 1) == 0 and "dau" in plain
+
+
 def resolve(text: str, titles: Sequence[str]) -> Choice | None:
-    """Return which of `titles` the text chooses, `Choice(None)` for "none of these", None when it chooses nothing."""
+    """Return which of `titles` the text chooses, `Choice(None)` for none of these, None for no choice."""
     if not titles:
         return None
     plain = " ".join(re.findall(r"\w+", strip_marks(canonical(text))))
@@ -70,18 +81,17 @@ def _by_number(plain: str, count: int) -> int | None:
     number = _NUMBERS.get(said)
     if number is None or number > count:
         return None
-    # "đầu", "ba", "năm", "tư" are words of their own too; alone they choose, in a longer sentence they need a sign.
     return number - 1
 
 
 def _by_words(text: str, titles: Sequence[str]) -> int | None:
     """Choose the option that shares most words with the text, counting only words that tell options apart."""
-    said = _content(text)
-    if not said:
-        return None
     options = [_words(title) for title in titles]
     shared_by_all = set.intersection(*options) if len(options) > 1 else set()
     known = {word for option in options for word in option}
+    said = _words(text) - ((_FILLERS | _QUESTION_WORDS) - known)
+    if not said:
+        return None
     if len(said & known) * 2 < len(said):
         return None
     scores = [len((option - shared_by_all) & said) for option in options]
@@ -89,11 +99,6 @@ def _by_words(text: str, titles: Sequence[str]) -> int | None:
     if best == 0 or scores.count(best) > 1:
         return None
     return scores.index(best)
-
-
-def _content(text: str) -> set[str]:
-    words = {plain for word in residue(text) for plain in _words(word)}
-    return words - _FILLERS
 
 
 def _words(text: str) -> set[str]:

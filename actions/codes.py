@@ -21,5 +21,5 @@ def find_procedure_code(text: str) -> str | None:
 
 
 def find_ticket_code(text: str) -> str | None:
-    """Return the first ticket code in a text ("GL-2026-000123"); a message that is only a code may be looser."""
+    """Return the first ticket code in a text ("GL-2026-000123"); a message of nothing else may be looser."""
     return _first(text, "ticket") or normal_code(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from actions import report_cues as cues
 from actions import status, talk
 from actions.answer_flow import Answerer
 from actions.codes import find_dossier_code, find_ticket_code
@@ -66,12 +67,14 @@ class Dialogue:
             return talk.after_emergency(turn)
         if (coded := await self._by_code(turn)) is not None:
             return coded
-        if turn.intent == "affirm" and _offers_person(turn):
+        if (turn.intent == "affirm" and _offers_person(turn)) or cues.wants_person(turn.plain):
             return hand_over(self._services, "asked_for")
         if turn.intent == "deny" and turn.candidates:
             if _offers_person(turn):
                 return talk.declined(turn)
             return hand_over(self._services, "none_of_the_choices")
+        if not turn.candidates and (again := self._answerer.repeat(turn)) is not None:
+            return again
         waits_for_topic = bool(turn.pending_aspects) and turn.intent in ("inform", "choose_option", "correct")
         if waits_for_topic or self._answerer.is_confident(turn.text):
             return self._answerer.answer(turn)
@@ -135,6 +138,8 @@ class Dialogue:
             return talk.after_emergency(turn)
         if (coded := await self._by_code(turn)) is not None:
             return coded
+        if cues.wants_person(turn.plain):
+            return hand_over(self._services, "asked_for")
         if turn.intent == "unclear" and self._answerer.is_confident(turn.text):
             return self._answerer.answer(turn)
         return talk.unclear(turn, self._services)

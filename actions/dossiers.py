@@ -2,11 +2,13 @@
 
 The protocol: `GET {base}/dossiers/{code}` with a bearer token. 200 carries `{"code", "state", "procedure",
 "agency", "received_on", "due_on", "updated_at", "note"}` (dates ISO 8601, `state` one of `DossierState`),
-404 means that no dossier has this code. Everything else, and no answer in time, is `DossiersUnavailableError`.
+404 means that no dossier has this code. Everything else, and no answer in time, is
+`DossiersUnavailableError`.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
@@ -14,6 +16,8 @@ from urllib.parse import quote
 
 import aiohttp
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+_CODE = re.compile(r"[0-9A-Za-z.\-]{5,40}")
 
 
 class DossierState(StrEnum):
@@ -91,11 +95,13 @@ class HttpDossiers:
         self._timeout = aiohttp.ClientTimeout(total=timeout)
 
     async def find(self, code: str) -> Dossier | None:
-        """Return the dossier with this code, None when there is none.
+        """Return the dossier with this code, None when there is none, nor can be.
 
         Raises:
             DossiersUnavailableError: no answer in time, an error, or an answer that is none.
         """
+        if not _CODE.fullmatch(code):
+            return None
         url = f"{self._base_url}/dossiers/{quote(code, safe='')}"
         try:
             async with self._session.get(url, headers=self._headers, timeout=self._timeout) as response:

@@ -1,13 +1,12 @@
-"""Says the emergency number for messages in which the classifier sees an emergency that the rules before it missed."""
+"""Says the emergency number where the classifier sees an emergency that the rules before it missed."""
 
 from __future__ import annotations
 
-from vntext.emergency import KINDS, Emergency
 from vntext.emergency_reply import emergency_reply
 
 from actions.replies import Reply, TurnRecord, paragraphs
 from vntext.catalogue import say
-
+from vntext.emergency import KINDS, Emergency
 
 _RULE = "classifier"
 

@@ -53,7 +53,7 @@ def hand_over(
 
     Args:
         services: for the desk's hours.
-        reason: why, in a word; it goes to the operators.
+        reason: why, a key of `dialogue.handover.reasons`; the operators read its line.
         lead: what is said before, such as that nothing was found.
         record: what was searched; its route becomes `handoff`.
     """

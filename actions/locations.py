@@ -1,4 +1,4 @@
-"""Finds where in a message a location is written: house numbers, streets, hamlets, landmarks, communes and wards."""
+"""Finds where in a message a location is written: house, street, hamlet, landmark, commune or ward."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from actions.words import word_list
 from tickets import places
 from vntext.normalise import strip_marks
 
@@ -13,9 +14,12 @@ from vntext.normalise import strip_marks
 _ROADS = "đường|phố|hẻm|ngõ|ngách|kiệt|đại lộ"
 _HAMLETS = "thôn|làng|buôn|ấp|xóm|khu phố|kp|tổ dân phố|tdp|khối|khu|cụm"
 _LANDMARKS = (
-    "chợ|trường|trường học|trường tiểu học|trường mầm non|trường thcs|trường thpt|bệnh viện|trạm y tế|cầu|ngã ba|"
-    "ngã tư|ngã năm|công viên|ubnd|uỷ ban|ủy ban|uỷ ban nhân dân|ủy ban nhân dân|chùa|nhà thờ|bến xe|khu công nghiệp|"
-    "cụm công nghiệp|hồ|suối|cống|cổng|nhà máy|trung tâm|trụ sở|sân vận động|vòng xoay|bùng binh|quán|quảng trường|"
+    "chợ|trường|trường học|trường tiểu học|trường mầm non|trường thcs|trường thpt|bệnh viện|trạm y tế|cầu|"
+    "ngã ba|"
+    "ngã tư|ngã năm|công viên|ubnd|uỷ ban|ủy ban|uỷ ban nhân dân|ủy ban nhân dân|chùa|nhà thờ|bến xe|"
+    "khu công nghiệp|"
+    "cụm công nghiệp|hồ|suối|cống|cổng|nhà máy|trung tâm|trụ sở|sân vận động|vòng xoay|bùng binh|quán|"
+    "quảng trường|"
     "đập|chung cư|khu dân cư|khu tái định cư"
 )
 _RELATIONS = "đoạn|đối diện|trước nhà|cạnh|đầu|cuối"
@@ -25,13 +29,13 @@ _NUMBERED = (
     r"|(?:quốc lộ|ql|tỉnh lộ|tl|đt|đường tỉnh|km)[ .]?\d+[a-z]?(?:\+\d+)?)\b"
 )
 _HOUSE = (
-    r"\b(?:số nhà|nhà số|số|sn)[ .:]*\d+[a-z]?(?:\s?[/-]\s?\d+[a-z]?)*\b(?!\s?(?:giờ|ngày|đồng|triệu|năm|người)\b)"
+    r"\b(?:số nhà|nhà số|số|sn)[ .:]*\d+[a-z]?(?:\s?[/-]\s?\d+[a-z]?)*\b"
+    r"(?!\s?(?:giờ|ngày|đồng|triệu|năm|người)\b)"
 )
-_BETWEEN = (
-    r"^[\s,\-–.]*(?:(?:thuộc|ở|tại|gần|trước|sau|đoạn|của|khu vực|phía|nay là|cũ|nhà|số|đường)\s+)*$"
-)
+_BETWEEN = r"^[\s,\-–.]*(?:(?:thuộc|ở|tại|gần|trước|sau|đoạn|của|khu vực|phía|nay là|cũ|nhà|số|đường)\s+)*$"
 _BEFORE = (
-    r"(?:\b(?:trước|sau|đoạn|gần|đối diện|cạnh|bên cạnh|đầu|cuối|ngay|khu vực|góc|vỉa hè|trước cổng|trước nhà|sau lưng|"
+    r"(?:\b(?:trước|sau|đoạn|khúc|chỗ|gần|đối diện|cạnh|bên cạnh|đầu|cuối|ngay|khu vực|góc|vỉa hè|trước cổng|"
+    r"trước nhà|sau lưng|"
     r"phía sau|phía trước|cổng|trên|dưới)\s+)+$"
 )
 
@@ -48,7 +52,11 @@ class _Patterns:
 
 def _patterns(change: Callable[[str], str]) -> _Patterns:
     return _Patterns(
-        *(re.compile(change(pattern)) for pattern in (_NAMED, _NUMBERED, _HOUSE, _BETWEEN, _BEFORE)),
+        named=re.compile(change(_NAMED)),
+        numbered=re.compile(change(_NUMBERED)),
+        house=re.compile(change(_HOUSE)),
+        between=re.compile(change(_BETWEEN)),
+        before=re.compile(change(_BEFORE)),
         may_be_plain=frozenset(change(f"{_ROADS}|{_HAMLETS}").split("|")),
     )
 
@@ -57,14 +65,9 @@ _MARKED, _UNMARKED = _patterns(str), _patterns(strip_marks)
 _BARE_NUMBER = re.compile(r"\b\d+[a-z]?(?:/\d+[a-z]?)*\s+(?=\S)")
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 # First words of street names, for "12 nguyen hue" without capitals.
-_STREET_BEGINNINGS = set(
-    "nguyen tran le pham hoang phan vo dang ly truong quang hung hai dinh ngo bui ho tang cach thong to dong "
-    "wuu su doan lac phu hoa chu".split()
-)
+_STREET_BEGINNINGS = word_list("begin_a_street")
 # In text without capitals a name ends before one of these.
-_STOPS = set(
-    ["bi", "hu", "hong", "ngap", "chua", "khong", "ko", "k", "hk", "co", "da", "dang", "lay", "xau", "day", "qua", "rat", "nay", "do", "kia", "o", "tai", "gan", "truoc", "sau", "cua", "cho", "la", "va", "voi", "thi", "ma", "de", "ai", "may", "doan", "nhieu", "toi", "em", "xa", "phuong", "thon", "tp", "thanh", "huyen", "lang", "den", "mo", "xa", "lan", "mat", "be", "vo", "chay", "khoi", "thoi", "ban", "do", "dot", "xay", "lam", "con", "hai", "hon", "luc", "tu", "buoi", "moi", "ngay", "toi", "sang", "dem", "vi", "ne", "oi", "nha", "nhe", "a", "roi", "sat", "lo", "trong", "ngoai", "giua", "ben", "canh", "nua", "het", "cu", "ra", "vao", "noi", "thay", "xin", "nho", "nghe", "to", "sdt", "so", "dt", "dien", "gui", "phan", "bi", "ho", "sup", "sut", "cay", "rac", "nuoc"]
-)
+_STOPS = word_list("end_a_location")
 _LONGEST_NAME = 4
 _LONGEST_PLAIN_NAME = 3
 
@@ -152,9 +155,7 @@ def _after_bare_numbers(text: str, plain: str, has_capitals: bool) -> list[tuple
     return spans
 
 
-def _merge(
-    spans: list[tuple[int, int]], lowered: str, patterns: _Patterns
-) -> list[tuple[int, int]]:
+def _merge(spans: list[tuple[int, int]], lowered: str, patterns: _Patterns) -> list[tuple[int, int]]:
     merged: list[tuple[int, int]] = []
     for start, end in spans:
         if merged and (start <= merged[-1][1] or patterns.between.match(lowered[merged[-1][1] : start])):

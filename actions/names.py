@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from actions.words import word_list
 from vntext.normalise import strip_marks
 
 _SELF = r"(?:toi|em|minh|tui|tao|con|chau|anh|chi|ba|ong|co|chu|bac|mk|mik|to)"
 _LEADS = (
     re.compile(
-        rf"\b(?:ho (?:va |& ?)?ten|ten)(?: (?:cua )?{_SELF})?(?: day du)?(?: dung)?(?: la\b| thanh\b)?\s*[:=-]?\s*(?=\S)"
+        rf"\b(?:ho (?:va |& ?)?ten|ten)(?: (?:cua )?{_SELF})?(?: day du)?(?: dung)?(?: la\b|"
+        rf" thanh\b)?\s*[:=-]?\s*(?=\S)"
     ),
     re.compile(rf"\b{_SELF} (?:la|ten la|ten)\s*[:]?\s+(?=\S)"),
     re.compile(r"\bnguoi (?:gui|phan anh|kien nghi|lien he)(?: la)?\s*[:]?\s*(?=\S)"),
@@ -18,22 +20,16 @@ _LEADS = (
 _LOOSE_LEAD = 1
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _MOST_TOKENS = 5
-_FAMILY_NAMES = set(
-    ["nguyen", "tran", "le", "pham", "hoang", "huynh", "phan", "vu", "vo", "dang", "bui", "do", "ho", "ngo", "duong", "ly", "dinh", "doan", "lam", "mai", "trinh", "truong", "cao", "luong", "luu", "ta", "to", "thai", "tong", "trieu", "van", "vuong", "quach", "chau", "dao", "ha", "kieu", "la", "lai", "nghiem", "phung", "thach", "tang", "ton", "dam", "ksor", "siu", "ro", "rmah", "kpa", "rah", "nay", "puih", "rcom", "kpui", "hyam", "y", "h", "a", "rolan", "rocham", "romah"]
-)
-_NOT_NAMES = set(
-    ["duong", "cua", "gi", "cung", "khoi", "thi", "khong", "ko", "k", "nay", "thu", "co", "so", "sdt", "dt", "dien", "o", "nha", "dia", "phan", "muon", "xin", "hien", "sinh", "day", "va", "dan", "nguoi", "cong", "giao", "can", "chu", "nong", "phu", "hoc", "khach", "ba", "ong", "cu", "ai", "sao", "nao", "la", "vi", "nen", "bao", "bi", "dang", "khu", "thon", "xa", "phuong", "to", "lien", "goi", "gui", "da", "vang", "duoc", "ghi", "cho", "nhe", "nhu", "giong", "minh", "toi", "em", "don", "tuyen", "bai", "doi", "kia", "dung", "nham", "dung", "sai", "co", "quan", "truong", "bac", "hay", "thoi", "moi", "cac", "nhung", "mot", "viec", "cai", "cay", "den"]
-)
+_FAMILY_NAMES = word_list("family_names")
+_NOT_NAMES = word_list("never_begin_a_name")
 # A name ends before one of these; the weak ones are parts of names too ("Trần Văn Nam", "Lê Thị Hồng").
-_ENDS = set(
-    "so sdt dt dien o nha dia phan muon xin hien sinh day va ah nhe nghe lien goi thon xa phuong duong khu buon "
-    "huyen tp ap kien gop bao tuoi thuong phone zalo email chu mong roi gui viet".split()
-)
-_WEAK_ENDS = set("a thi nam dung ben moi noi voi trong cam hong ho to khong do dang lam la lang khoi".split())
+_ENDS = word_list("end_a_name")
+_WEAK_ENDS = word_list("may_end_a_name")
 _MIDDLE = {"thi", "van"}
 _FULL_NAME = 3
 _FILLERS = re.compile(
-    rf"^(?:(?:da|a|vang|thua|u|uh|ok|oke|roi|{_SELF}|ten|la|ho ten|ghi|cu|thi)\b[\s,:.]*)+|[\s,.]*\b(?:a|ah|nhe|nha|nghe|em|ad|day|do)$"
+    rf"^(?:(?:da|a|vang|thua|u|uh|ok|oke|roi|{_SELF}|ten|la|ho ten|ghi|cu|thi)\b[\s,:.]*)+|[\s,.]*\b(?:a|"
+    rf"ah|nhe|nha|nghe|em|ad|day|do)$"
 )
 _NOT_A_NAME_ANSWER = re.compile(
     r"\d|\?|\b(?:khong|ko|sao|gi|dau|nao|thoi|huy|dung|muon|phan anh|tai|hoi|bao|nhieu|chua|duoc|dong y|gui|"
@@ -51,7 +47,7 @@ class FoundName:
 
 
 def find_name(text: str) -> FoundName | None:
-    """Return the name the sender gives with a word that announces it ("em tên Phúc", "tôi là Nguyễn Văn A")."""
+    """Return the name that is given with a word to announce it ("mình tên Khánh", "tôi là Nguyễn Văn A")."""
     plain = strip_marks(text).lower()
     for number, lead in enumerate(_LEADS):
         for match in lead.finditer(plain):

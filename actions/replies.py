@@ -49,9 +49,16 @@ class TurnRecord:
                 {"code": code, "score": round(score, 4)} for code, score in self.procedures[:MOST_PROCEDURES]
             ],
             "article": self.article,
-            "handoff": {"reason": self.handoff} if self.handoff else None,
+            "handoff": _handoff(self.handoff),
             "ticket": self.ticket,
         }
+
+
+def _handoff(code: str | None) -> dict[str, str] | None:
+    """Return why a person takes over: a line for the operators, and its code for counting."""
+    if code is None:
+        return None
+    return {"reason": say(f"dialogue.handover.reasons.{code}"), "code": code}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ _TAIL = re.compile(r"[\s,.]*\b(?:moi dung|nhe|nha|a|ah|em|giup toi|giup em|gium|
 
 
 def apply_correction(draft: Draft, text: str, found: Extracted) -> list[str]:
-    """Change the draft by a correction and return the fields that changed; empty when it says no new value."""
+    """Change the draft by a correction; return the fields that changed, none when it has no new value."""
     plain = strip_marks(text).lower()
     swapped = _swap(draft, text, plain)
     if swapped:

@@ -26,8 +26,9 @@ Ending = Literal["yes", "cancelled", "handoff"]
 class Draft:
     """What has been understood so far, and where the form stands.
 
-    `asked` is the field asked for last ("confirmed" for the summary). `refusals` counts refused personal data,
-    `stuck` messages in a row that brought nothing. `parked` marks a draft that was left when a person took over.
+    `asked` is the field asked for last ("confirmed" for the summary). `refusals` counts refused personal
+    data, `stuck` messages in a row that brought nothing. `parked` marks a draft that was left when a person
+    took over.
     """
 
     kind: str = TicketKind.REPORT.value
@@ -63,8 +64,8 @@ class Draft:
         value = getattr(self, name)
         return value if isinstance(value, str) else None
 
-    def missing(self) -> str | None:
-        """Return the field to ask for next; "confirmed" when nothing is missing. A suggestion needs no place."""
+    def missing(self) -> str:
+        """Return the field to ask for next, "confirmed" for none. A suggestion needs no place."""
         order = (
             ["content", *CONTACT] if self.kind == TicketKind.SUGGESTION else ["content", "place", *CONTACT]
         )

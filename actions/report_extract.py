@@ -17,23 +17,33 @@ _PHONE_LEAD = re.compile(
 )
 _ADDRESS_LEAD = re.compile(
     rf"(?:\b(?:dia chi|d/c|dc)(?: (?:lien he|nha|nha rieng|cua))*(?: {_SELF})?(?: la| thanh| o)?\s*[:\-]?\s*"
-    rf"|\bnha(?: {_SELF})?(?: o| tai)?\s+|\b{_SELF} (?:o|dang o|song o|ngu|tru|thuong tru|cu tru)(?: tai| o)?\s+"
+    rf"|\bnha(?: {_SELF})?(?: o| tai)?\s+|\b{_SELF} (?:o|dang o|song o|ngu|tru|thuong tru|cu tru)(?: tai|"
+    rf" o)?\s+"
     r"|\b(?:thuong tru|tam tru|cu tru|ngu)(?: tai| o)?\s*[:]?\s*)$"
 )
 _EXPLICIT_ADDRESS = re.compile(
-    rf"\b(?:dia chi|d/c)(?: (?:lien he|nha|nha rieng|cua))*(?: {_SELF})?(?: la| thanh)?\s*[:\-]?\s*(?P<value>[^,;\n.][^;\n]*)"
+    rf"\b(?:dia chi|d/c)(?: (?:lien he|nha|nha rieng|cua))*(?: {_SELF})?(?: la|"
+    rf" thanh)?\s*[:\-]?\s*(?P<value>[^,;\n.][^;\n]*)"
 )
 _NEAR_HOME = re.compile(
     r"\b(?:sat ben|ben canh|canh nha|gan nha|truoc nha|sau nha|nha toi|nha em|nha minh|sat nha|doi dien nha|"
     r"ke ben|cho toi|cho em|khu toi|xom toi|thon toi)\b"
 )
 _LEAD = re.compile(
-    r"^(?:[\s,.:;!\-]*(?:alo|alô|da|vang|a|chao|kinh|gui|thua|xin|cho|toi|em|minh|tui|con|chau|anh|chi|ad|admin|oi|"
-    r"1022|muon|can|dang ky|duoc|phan anh|kien nghi|gop y|khen|khen ngoi|bao|bao cao|trinh bao|to cao|tin|gui|"
-    r"viec|ve|rang|la|thu|mot|1|chuyen|van de|nua|con|y kien|den|toi|trung tam|tong dai|bieu duong|cam on|nho|"
+    r"^(?:[\s,.:;!\-]*(?:alo|alô|da|vang|a|chao|kinh|gui|thua|xin|cho|toi|em|minh|tui|con|chau|anh|chi|ad|"
+    r"admin|oi|"
+    r"1022|muon|can|dang ky|duoc|phan anh|kien nghi|gop y|khen|khen ngoi|bao|bao cao|trinh bao|to cao|tin|"
+    r"gui|"
+    r"viec|ve|rang|la|thu|mot|1|chuyen|van de|nua|con|y kien|den|toi|trung tam|tong dai|bieu duong|cam on|"
+    r"nho|"
     r"giup|dum|voi|ghi|tiep|nhan|noi|tren|nay|do|hoi nay|luc nay|di|nhe|nha|luon|phan|anh|moi|khac|cai|"
     r"trung tam 1022|co|roi|het|thi|hay|ok)\b)+",
 )
+_REFERENCES = re.compile(
+    r"\b(?:(?:thong tin|dia chi|ten|so|sdt)(?: lien he)?(?: va \w+)? |lien he )?"
+    r"(?:(?:giong|nhu) (?:hoi nay|luc nay|ban nay|khi nay|lan truoc|nay|cu|truoc|tren)|o tren)\b"
+)
+_AND_ANOTHER = re.compile(r"^(?:à )?còn (?:một|1) (?:chuyện|việc|vấn đề)(?: nữa)?\s*[,:.]\s*", re.IGNORECASE)
 # What is left of "Tôi tên Lụa, phản ánh …" when the name is taken out.
 _LONE_SELF = re.compile(r"^(?:(?:tôi|em|mình|tui|con|cháu|toi|minh|chau)\s*[,.;:]\s*)+", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
@@ -42,7 +52,7 @@ FEWEST_CONTENT_WORDS = 2
 
 @dataclass(frozen=True)
 class Extracted:
-    """What a message gives. `content` is the text without name, phone and address, None when too little is left."""
+    """What a message gives; `content` is the text without name, phone and address, None if too short."""
 
     content: str | None = None
     place: str | None = None
@@ -66,6 +76,7 @@ def extract(text: str) -> Extracted:
     named = find_name(_blanked(text, cuts))
     if named is not None:
         cuts.append((named.start, named.end))
+    cuts += [match.span() for match in _REFERENCES.finditer(plain)]
     open_text = _blanked(text, cuts)
     address, spots = _where(open_text, plain, cuts)
     left = _blanked(text, cuts)
@@ -92,6 +103,7 @@ def digits(phone: Phone) -> str:
 def rest(text: str) -> str | None:
     """Return what a text says beyond "I want to report …", None when that is hardly anything."""
     cleaned = re.sub(r"\s*([,;.:])(?:\s*[,;.:])+", r"\1", re.sub(r"\s+", " ", text)).strip(" ,;:.-")
+    cleaned = _AND_ANOTHER.sub("", cleaned)
     cleaned = _LONE_SELF.sub("", re.sub(r"\s+([,;.])", r"\1", cleaned))
     plain = strip_marks(cleaned).lower()
     lead = _LEAD.match(plain)

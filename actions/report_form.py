@@ -1,7 +1,7 @@
 """The report form: each message is read for all it gives, and answered with what is asked next.
 
-Rasa's form asks `validate_report_form` on every message and would take "nothing set" for a rejection; so each run
-sets `report_draft`, and `requested_slot` says what is asked next (None ends the form).
+Rasa's form asks `validate_report_form` on every message and would take "nothing set" for a rejection; so each
+run sets `report_draft`, and `requested_slot` says what is asked next (None ends the form).
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ _LONGEST_FIELD = 300
 _REFUSALS_BEFORE_OFFER = 2
 _STUCK_BEFORE_OFFER = 3
 _SHORTEST_EXTRA = 4
+_SURE_YES = 0.7
+_LONGEST_YES = 8
 
 
 class ReportForm:
@@ -73,7 +75,7 @@ class ReportForm:
         return draft
 
     def _dossier(self, turn: Turn) -> str | None:
-        """Return the dossier a report of lateness is about: in the message, else the last one talked about."""
+        """Return the dossier a report of lateness is about: the one in the message, else the last named."""
         here = find_dossier_code(turn.text)
         if here is not None:
             return here
@@ -113,14 +115,14 @@ class ReportForm:
             return self._answered(draft, chosen)
         if self._refuses(turn, plain):
             return self._refused(draft)
-        if draft.offered_person and cues.confirms(plain) and draft.missing() != "confirmed":
+        if draft.offered_person and self._agrees(turn, plain, found) and draft.missing() != "confirmed":
             return self._end(draft, "handoff")
         if draft.asked == "confirmed" and self._agrees(turn, plain, found):
             return self._end(draft, "yes")
         if cues.asks_privacy(plain) and cues.asks(plain):
             return self._say(draft, talk.privacy(self._services.office))
         if cues.asks_why(plain):
-            return self._say(draft, talk.why(draft))
+            return self._say(draft, talk.why(cues.named_field(plain) or draft.asked))
         if cues.asks_deadline(plain):
             return self._say(draft, talk.deadline(self._services.office))
         if self._is_question(draft, turn, found):
@@ -172,7 +174,10 @@ class ReportForm:
     def _agrees(turn: Turn, plain: str, found: Extracted) -> bool:
         if turn.is_postback:
             return turn.intent == "affirm"
-        return cues.confirms(plain) and not found.has_contact and not found.place
+        if found.has_contact or found.place or cues.corrects(plain) or cues.denies(plain):
+            return False
+        said_so = turn.intent == "affirm" and turn.confidence >= _SURE_YES and not cues.asks(plain)
+        return cues.confirms(plain) or (said_so and len(plain.split()) <= _LONGEST_YES)
 
     def _is_question(self, draft: Draft, turn: Turn, found: Extracted) -> bool:
         if turn.is_postback:
@@ -203,7 +208,9 @@ class ReportForm:
     @staticmethod
     def _take_where(draft: Draft, found: Extracted, plain: str, asked: str | None) -> None:
         place, address = found.place, found.address
-        if (place and not address and draft.place and not draft.address) or (place and not address and asked == "address" and not draft.address):
+        if (place and not address and draft.place and not draft.address) or (
+            place and not address and asked == "address" and not draft.address
+        ):
             place, address = None, place
         elif place and not address and found.has_contact and not found.content and not draft.address:
             if asked != "place" or draft.place:
@@ -215,7 +222,7 @@ class ReportForm:
         if address:
             draft.address = _short(address)
         if draft.address and not draft.place and found.address and (found.is_near_home or found.content):
-            # "trại gà sát bên nhà tôi, nhà số 7 thôn An Lợi": where it is and where to reach the sender are one.
+            # "sát bên nhà tôi, nhà số 7 thôn An Lợi": where it is and where to reach the sender are one.
             draft.place = draft.address
 
     def _take_references(self, draft: Draft, turn: Turn) -> None:

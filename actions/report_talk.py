@@ -23,7 +23,7 @@ def person_button() -> Button:
 
 def question(draft: Draft, office: Office, notes: Iterable[str] = ()) -> Reply:
     """Return the question for what is missing, or the summary, behind what is to be said first."""
-    missing = draft.asked or draft.missing()
+    missing = draft.missing()
     if missing == "confirmed":
         text = paragraphs([*notes, summary(draft), _consent(office)])
         return Reply(text, _TICKET, (_send(draft), button("correct", "deny"), button("stop", "cancel")))
@@ -98,9 +98,9 @@ def bad_phone(phone: Phone) -> str:
     return say(f"report.bad_phone.{phone.reason or 'unknown_prefix'}", number=phone.raw.strip())
 
 
-def why(draft: Draft) -> str:
-    """Return what the thing asked for is needed for."""
-    return say(f"report.why.{draft.asked if draft.asked in ('place', *CONTACT) else 'all'}")
+def why(field: str | None) -> str:
+    """Return what a field is needed for; all of them where none is meant."""
+    return say(f"report.why.{field if field in ('place', *CONTACT) else 'all'}")
 
 
 def privacy(office: Office) -> str:

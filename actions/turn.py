@@ -21,8 +21,8 @@ _FALLBACK = "nlu_fallback"
 class Turn:
     """A message with its intent and the state of the conversation.
 
-    `text` is as typed (normalised); `plain` the canonical text without marks, for comparing; `payload` holds the
-    values of a tapped button.
+    `text` is as typed (normalised); `plain` the canonical text without marks, for comparing; `payload` holds
+    the values of a tapped button.
     """
 
     text: str
@@ -64,7 +64,7 @@ class Turn:
         return int(self.slots.get("unclear_count") or 0)
 
     def confidence_of(self, prefix: str) -> tuple[str, float]:
-        """Return the best intent whose name begins with `prefix`, and its confidence (0 when there is none)."""
+        """Return the best intent whose name begins with `prefix`, and its confidence (0 for none)."""
         ranked = [*self.ranking, (self.intent, self.confidence)]
         return max(
             ((name, value) for name, value in ranked if name.startswith(prefix)),

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI, Request
 from fastapi.staticfiles import StaticFiles
+from starlette.responses import RedirectResponse, Response
 
-from api.errors import install_errors
+from api.errors import answer, install_errors
 from api.logs import configure_logging
 from api.middleware import BodyLimit, ChatCors, RequestContext
-from api.routers import actions, chat, health
+from api.routers import actions, chat, console, health, pages
 from api.services import Services, build_services
 from api.settings import Settings
 
@@ -60,16 +59,25 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     )
     app.state.services = parts
     install_errors(app)
+    _install_console_errors(app)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit=JSON_LIMIT)
     app.add_middleware(ChatCors, origins=settings.chat_origins)
     app.add_middleware(RequestContext)
-    for router in (health.router, chat.router, actions.router, *_page_routers()):
+    for router in (health.router, chat.router, actions.router, console.router, pages.router):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     return app
 
 
-def _page_routers() -> list[APIRouter]:
-    names = ("api.routers.console", "api.routers.pages")
-    return [import_module(name).router for name in names if find_spec(name)]
+def _install_console_errors(app: FastAPI) -> None:
+    @app.exception_handler(console.NotLoggedIn)
+    async def _not_logged_in(request: Request, _error: console.NotLoggedIn) -> Response:
+        # A page that refreshes a part of itself must not find the log-in form there.
+        if "text/html" in request.headers.get("accept", ""):
+            return RedirectResponse("/console/login", status_code=303)
+        return answer(request, 401, "bad_token")
+
+    @app.exception_handler(console.CrossSite)
+    async def _cross_site(request: Request, _error: console.CrossSite) -> Response:
+        return answer(request, 403, "forbidden")

@@ -10,8 +10,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from accounts.errors import AccountError
+from api.templating import page
 from conversations.errors import ConversationError, ConversationNotFoundError, StorageUnavailableError
 from conversations.service import STORAGE_DOWN
 from vntext.catalogue import say
@@ -49,6 +51,7 @@ _BY_STATUS = {
     405: "wrong_method",
     413: "body_too_large",
 }
+_FOR_PROGRAMS = ("/chat/", "/internal/", "/health/")
 
 
 def problem(
@@ -59,47 +62,59 @@ def problem(
     return JSONResponse(body, status_code=status, headers=headers)
 
 
+def answer(
+    request: Request,
+    status: int,
+    code: str,
+    message: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """Return a problem as whoever asked reads it: a page for somebody who opened an address, JSON for a program."""
+    is_page = "text/html" in request.headers.get("accept", "")
+    if is_page and not request.url.path.startswith(_FOR_PROGRAMS):
+        sentence = message or say(f"conversation.errors.{code}")
+        return page("error.html", status=status, headers=headers, message=sentence)
+    return problem(status, code, message, headers)
+
+
 def install_errors(app: FastAPI) -> None:
-    """Make the app answer every error in this form."""
+    """Make the app answer every error in one of these two forms."""
 
     @app.exception_handler(Problem)
-    async def _problem(_request: Request, error: Problem) -> JSONResponse:
-        return problem(error.status, error.code, headers=error.headers)
+    async def _problem(request: Request, error: Problem) -> Response:
+        return answer(request, error.status, error.code, headers=error.headers)
 
     @app.exception_handler(RequestValidationError)
-    async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        kinds = {item["type"] for item in error.errors()}
-        if "json_invalid" in kinds:
-            return problem(400, "bad_json")
-        return problem(422, "invalid")
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
+        if any(item["type"] == "json_invalid" for item in error.errors()):
+            return answer(request, 400, "bad_json")
+        return answer(request, 422, "invalid")
 
     @app.exception_handler(HTTPException)
-    async def _http(_request: Request, error: HTTPException) -> JSONResponse:
+    async def _http(request: Request, error: HTTPException) -> Response:
         default = "invalid" if error.status_code < 500 else "internal"
+        code = "bad_json" if error.status_code == 400 else _BY_STATUS.get(error.status_code, default)
         headers = dict(error.headers) if error.headers else None
-        if error.status_code == 400:
-            return problem(400, "bad_json", headers=headers)
-        return problem(error.status_code, _BY_STATUS.get(error.status_code, default), headers=headers)
+        return answer(request, error.status_code, code, headers=headers)
 
     @app.exception_handler(ConversationError)
-    async def _conversation(_request: Request, error: ConversationError) -> JSONResponse:
+    async def _conversation(request: Request, error: ConversationError) -> Response:
         if isinstance(error, StorageUnavailableError):
-            return problem(503, error.code, error.sentence, {"Retry-After": "5"})
-        return problem(
-            404 if isinstance(error, ConversationNotFoundError) else 409, error.code, error.sentence
-        )
+            return answer(request, 503, error.code, error.sentence, {"Retry-After": "5"})
+        status = 404 if isinstance(error, ConversationNotFoundError) else 409
+        return answer(request, status, error.code, error.sentence)
 
     @app.exception_handler(AccountError)
-    async def _account(_request: Request, error: AccountError) -> JSONResponse:
-        return problem(403, error.code, error.sentence)
+    async def _account(request: Request, error: AccountError) -> Response:
+        return answer(request, 403, error.code, error.sentence)
 
-    async def _storage(_request: Request, error: Exception) -> JSONResponse:
+    async def _storage(request: Request, error: Exception) -> Response:
         log.error("storage_down", error=type(error).__name__)
-        return problem(503, "storage_unavailable", headers={"Retry-After": "5"})
+        return answer(request, 503, "storage_unavailable", headers={"Retry-After": "5"})
 
     for kind in STORAGE_DOWN:
         app.add_exception_handler(kind, _storage)
 
     @app.exception_handler(Exception)
-    async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
-        return problem(500, "internal")
+    async def _unexpected(request: Request, _error: Exception) -> Response:
+        return answer(request, 500, "internal")

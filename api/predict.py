@@ -261,9 +261,12 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         rows = read_rows(given.rows)
         predictions = asyncio.run(run(Settings(**options), rows, concurrency=max(1, given.concurrency)))
-    except* (PredictionError, OSError) as group:
-        for error in _leaves(group):
-            sys.stderr.write(f"predict: {error}\n")
+    except (PredictionError, OSError, BaseExceptionGroup) as error:
+        reasons = _leaves(error)
+        if not all(isinstance(reason, PredictionError | OSError) for reason in reasons):
+            raise
+        for reason in reasons:
+            sys.stderr.write(f"predict: {reason}\n")
         return 1
     given.out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = given.out.with_name(f"{given.out.name}.part")
@@ -273,11 +276,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    return found
+def _leaves(error: BaseException) -> list[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from conversations.desk import Desk
 from conversations.events import LiveEvents
 from conversations.redis_link import RedisLink
 from conversations.service import Inbox
+from conversations.tasks import end_tasks
 from database.clock import Clock, SystemClock
 from database.engine import Database
 from tickets.service import TicketService
@@ -86,10 +87,7 @@ class Services:
 
     async def stop(self) -> None:
         """Finish what is under way and close everything."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await end_tasks(self._tasks)
         await self.core.stop()
         await self.bot.close()
         if self._http is not None:

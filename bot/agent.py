@@ -22,7 +22,7 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import BotUttered, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
-from bot.action_endpoint import ActionEndpoint
+from bot.action_endpoint import ActionEndpoint, check_schema_once
 from bot.closing import closing_clause, merge
 
 
@@ -134,6 +134,7 @@ def load_agent(model: Path, endpoints: AvailableEndpoints) -> TurnAgent:
     Raises:
         rasa.exceptions.ModelNotFound: no readable model at that place.
     """
+    check_schema_once()
     agent = TurnAgent(
         tracker_store=TrackerStore.create(endpoints.tracker_store),
         action_endpoint=ActionEndpoint.of(endpoints.action) if endpoints.action else None,

@@ -3,7 +3,8 @@
     python -m bot.evaluate [ROWS.jsonl ...] [--errors 20]
 
 Rows are those of `nlu_data/evaluation/*.jsonl` by default. The intent that is right stands in `intent`, else
-it is `ask_<aspect>`; rows with neither are skipped. Rows that read like a training phrase are counted apart.
+it is `ask_<aspect>`. Rows with neither are skipped, and so are those that Rasa never sees (`not_vietnamese`,
+which is decided before it) and those that read like a training phrase.
 """
 
 from __future__ import annotations
@@ -20,14 +21,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from vntext.canonical import canonical
-
 from bot.augment import ROOT, plain, read
 from bot.train import MODEL, prepare_rasa, quiet
+from vntext.canonical import canonical
 
 GROUPS = {
-    "aspect": ("ask_overview ask_documents ask_fee ask_time ask_place ask_steps ask_online ask_form ask_legal "
-               "ask_conditions ask_result ask_who"),
+    "aspect": "ask_overview ask_documents ask_fee ask_time ask_place ask_steps ask_online ask_form ask_legal "
+    "ask_conditions ask_result ask_who",
     "information": "ask_information",
     "report": "report_problem report_conduct make_suggestion give_praise",
     "letter": "complaint_letter",
@@ -35,7 +35,8 @@ GROUPS = {
     "status": "ticket_status dossier_status",
     "talk": "greet thank goodbye ask_bot ask_capabilities small_talk insult",
     "scope": "out_of_scope unclear",
-    "dialogue": "affirm deny cancel choose_option inform correct refuse_personal_data return_to_bot show_full",
+    "dialogue": "affirm deny cancel choose_option inform correct refuse_personal_data return_to_bot "
+    "show_full",
     "emergency": "emergency_113 emergency_114 emergency_115",
 }  # fmt: skip
 _GROUP_OF = {intent: group for group, intents in GROUPS.items() for intent in intents.split()}
@@ -72,8 +73,8 @@ def rows(paths: Iterable[Path]) -> Iterator[Row]:
                 continue
             row = json.loads(line)
             intent = row.get("intent") or (f"ask_{row['aspect']}" if row.get("aspect") else None)
-            if intent and isinstance(row.get("text"), str):
-                intents = (intent,) if isinstance(intent, str) else tuple(intent)
+            intents = (intent,) if isinstance(intent, str) else tuple(intent or ())
+            if _GROUP_OF.keys() & set(intents) and isinstance(row.get("text"), str):
                 yield Row(row["text"], intents, row.get("style", "-"))
 
 
@@ -117,7 +118,8 @@ def report(outcomes: list[Outcome], errors: int) -> Iterator[str]:
     yield from _table("group", outcomes, groups)
     yield from _table("style", outcomes, styles)
     times = sorted(outcome.milliseconds for outcome in outcomes)
-    yield f"a parse takes {statistics.median(times):.1f} ms (median), {times[int(len(times) * 0.95)]:.1f} ms (p95)"
+    median, p95 = statistics.median(times), times[int(len(times) * 0.95)]
+    yield f"a parse takes {median:.1f} ms (median), {p95:.1f} ms (p95)"
     wrong = [outcome for outcome in outcomes if not outcome.is_right]
     for outcome in sorted(wrong, key=lambda o: -o.confidence)[:errors]:
         expected = "/".join(outcome.row.intents)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 import warnings
 from asyncio import AbstractEventLoop
@@ -41,7 +42,8 @@ def configure_logging() -> None:
             HumanConsoleRenderer(colors=False),
         ]
     )
-    configure_logging_and_warnings(filter_repeated_logs=False)
+    configure_logging_and_warnings(filter_repeated_logs=False)  # sets the root logger to WARNING, too
+    logging.getLogger("bot").setLevel(os.environ.get("LOG_LEVEL", "INFO"))
     for name in ("sanic.root", "sanic.error", "apscheduler", "matplotlib"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", category=DeprecationWarning)

@@ -79,12 +79,13 @@ def prepare_rasa() -> None:
 
 def quiet() -> None:
     """Silence warnings that say nothing about our data; what is ours to mend still shows."""
-    import rasa.core.run  # noqa: F401  (brings in Sanic, which turns deprecation warnings on)
+    import sanic.app  # noqa: F401  (turns deprecation warnings on, so before the filter)
+
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
     from rasa.utils.log_utils import configure_structlog
     from sklearn.exceptions import ConvergenceWarning
 
     configure_structlog()
-    warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings(
         "ignore", message=r"[\s\S]*Slot auto-fill has been removed"
     )  # said of every domain

@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 
 from conversations.redis_link import UNAVAILABLE, RedisClient, RedisLink, connect
+from conversations.tasks import end_tasks
 from database.base import new_id
 
 log = structlog.get_logger(__name__)
@@ -53,9 +54,7 @@ class LiveEvents:
     async def stop(self) -> None:
         """Stop listening."""
         if self._listener is not None:
-            self._listener.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._listener
+            await end_tasks([self._listener])
             self._listener = None
 
     async def publish(self, *topics: str, **event: Any) -> None:

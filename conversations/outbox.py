@@ -19,6 +19,7 @@ from conversations import repository
 from conversations.claims import ClaimNames
 from conversations.repository import Row
 from conversations.schemas import Button, Capabilities, OutboundMessage, SendResult
+from conversations.tasks import end_tasks
 from database.clock import Clock
 from database.engine import Database
 
@@ -79,15 +80,11 @@ class Outbox:
     async def stop(self, *, patience: float = 5.0) -> None:
         """Stop looking, and let what is under way finish."""
         if self._sweeper is not None:
-            self._sweeper.cancel()
-            await asyncio.wait([self._sweeper])
+            await end_tasks([self._sweeper])
             self._sweeper = None
         if self._tasks:
             _done, late = await asyncio.wait(list(self._tasks), timeout=patience)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+            await end_tasks(late)
 
     async def settle(self) -> None:
         """Wait until nothing is being sent."""

@@ -24,7 +24,8 @@ _ANSWER_SECONDS = 1.0
 
 T = TypeVar("T")
 
-# The library types every command as "a value or an awaitable of it"; what is awaited here is always the latter.
+# The library types every command as "a value or an awaitable of it"; what is awaited here is always the
+# latter.
 RedisClient = Any
 UNAVAILABLE = (RedisError, OSError, TimeoutError)
 """What a Redis call raises when the server cannot be used."""

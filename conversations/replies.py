@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from vntext.emergency_reply import reply_text
-
 from conversations.schemas import Author, BotMessage, BotTurn, Button, Capabilities
 from vntext.catalogue import lookup, say
 from vntext.emergency import Emergency, recognise
+from vntext.emergency_reply import emergency_reply
 
 RETURN_TO_BOT = "/return_to_bot"
 """Payload that takes a waiting citizen back to the bot."""
@@ -66,7 +65,7 @@ def _emergency(found: Emergency) -> Reply:
         confidence=1.0,
         emergency={"kind": found.kind, "also": list(found.also), "rule": found.rule},
     )
-    message = BotMessage(text=reply_text(found.kind, found.also), turn=turn)
+    message = BotMessage(text=emergency_reply(found), turn=turn)
     return Reply((message,), turn, even_if_held=True)
 
 

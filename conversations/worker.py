@@ -24,6 +24,7 @@ from conversations.claims import ClaimNames
 from conversations.desk import Desk
 from conversations.dispatch import Dispatcher
 from conversations.redis_link import UNAVAILABLE, RedisClient, RedisLink, connect
+from conversations.tasks import end_tasks
 from database.base import new_id
 from database.clock import Clock
 from database.engine import Database
@@ -97,17 +98,11 @@ class Worker:
 
     async def stop(self, *, patience: float = 10.0) -> None:
         """Take nothing new, and let what is under way finish."""
-        for loop in self._loops:
-            loop.cancel()
-        if self._loops:
-            await asyncio.wait(self._loops)
+        await end_tasks(self._loops)
         self._loops = []
         if self._tasks:
             _done, late = await asyncio.wait(list(self._tasks), timeout=patience)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+            await end_tasks(late)
 
     async def work_off(self) -> None:
         """Handle everything that waits now, without loops; used by tests and by commands that end."""

@@ -193,8 +193,11 @@ async def _starter(database: Database) -> None:
         logger.warning("starter base: %s", problem)
     logger.info(
         "starter base: %d new, %d changed, %d unchanged, %d removed",
-        len(report.new), len(report.changed), len(report.unchanged), len(report.removed),
-    )  # fmt: skip
+        len(report.new),
+        len(report.changed),
+        len(report.unchanged),
+        len(report.removed),
+    )
 
 
 def _model() -> str | None:

@@ -50,8 +50,12 @@ class Encoder:
 
 def _load(name: str) -> Any:
     # Imported late: torch takes seconds, and the command line should answer --help without it.
+    import torch
     from sentence_transformers import SentenceTransformer
 
+    # Single sentences gain nothing from more threads, and threads that wait for each other cost the most when
+    # the machine is busy.
+    torch.set_num_threads(1)
     try:
         return SentenceTransformer(name, device="cpu")
     except Exception as error:

@@ -47,6 +47,13 @@ FEATURES = (
     "has_names",
     "title_length",
     "both",
+    "best_keyword",
+    "best_marked",
+    "best_inside",
+    "best_match",
+    "unexplained",
+    "unnamed",
+    "foreign_words",
 )
 _KEYWORD_CANDIDATES = 40
 _DENSE_CANDIDATES = 40
@@ -54,6 +61,8 @@ _SOUND_CANDIDATES = 10
 # How much each part of an entry counts when candidates are collected.
 _PART_WEIGHTS = np.array([1.0, 1.1, 0.3, 0.1, 0.25, 0.2], dtype=np.float32)
 _RANK_OFFSET = 10.0
+# An entry has a lexicon's term when it has so much of its words.
+_MOST = 0.75
 # Words that tell variants of one procedure apart, without marks; the groups are alternatives.
 _VARIANTS: tuple[tuple[str, ...], ...] = (
     ("lai", "cap lai", "bi mat", "hong", "rach", "that lac"),
@@ -80,12 +89,21 @@ _VARIANTS: tuple[tuple[str, ...], ...] = (
 
 
 @dataclass(frozen=True)
+class _WordSet:
+    """Words without marks, and how telling they are together."""
+
+    words: frozenset[str]
+    total: float
+
+
+@dataclass(frozen=True)
 class _EntryWords:
-    title: frozenset[str]
+    title: _WordSet
     title_marked: frozenset[str]
-    names: tuple[frozenset[str], ...]
-    all: frozenset[str]
-    not_meant: tuple[frozenset[str], ...]
+    names: tuple[_WordSet, ...]
+    called: frozenset[str]
+    all: _WordSet
+    not_meant: tuple[_WordSet, ...]
     text: str
     variants: frozenset[int]
 
@@ -170,6 +188,9 @@ class FeatureMaker:
                     *asked.against(words),
                     *self._static[number].tolist(),
                     share * similarity,
+                    max(parts[number, 0], parts[number, 1]) / scale,
+                    max(marked[number, 0], marked[number, 1]) / scale,
+                    *asked.summary(words),
                 )
             )
         return chosen, np.array(rows, dtype=np.float32)
@@ -177,7 +198,7 @@ class FeatureMaker:
     def _entry_words(self, number: int) -> _EntryWords:
         words = self._words.get(number)
         if words is None:
-            words = self._words[number] = _entry_words(self._index.entries[number])
+            words = self._words[number] = _entry_words(self._index.entries[number], self._index)
         return words
 
 
@@ -188,11 +209,13 @@ class _QuestionWords:
         self.weights: dict[str, float] = {}
         for word, weight in zip(query.bare, query.weights, strict=True):
             self.weights[word] = max(self.weights.get(word, 0.0), weight * index.bare.idf_of(word))
-        self.alternatives: list[tuple[set[str], set[str]]] = []
+        # What was typed, what it stands for, and how many words of that must be there.
+        self.alternatives: list[tuple[set[str], set[str], float]] = []
         for meaning in query.meanings:
             typed = set(query.bare[meaning.start : meaning.end])
             for term in meaning.means:
-                self.alternatives.append((typed, set(bare(list(term)))))
+                meant = set(bare(list(term)))
+                self.alternatives.append((typed, meant, _MOST * len(meant)))
         self.marked = {
             word: weight * index.marked.idf_of(word) if query.has_marks else self.weights[plain]
             for word, plain, weight in zip(query.words, query.bare, query.weights, strict=True)
@@ -200,7 +223,7 @@ class _QuestionWords:
         self.has_marks = query.has_marks
         self.total = sum(self.weights.values()) or 1.0
         self.marked_total = sum(self.marked.values()) or 1.0
-        self.index = index
+        self.idf = index.bare.idf_of
         said = [" ".join(query.bare), *(" ".join(bare(list(t))) for m in query.meanings for t in m.means)]
         self.variants = frozenset(v for text in said for v in _variants(text))
         self.never = [" ".join(bare(list(term))) for meaning in query.meanings for term in meaning.never]
@@ -213,7 +236,7 @@ class _QuestionWords:
             inside, outside = self._cover(name)
             if inside * outside > best_in * best_out:
                 best_in, best_out = inside, outside
-        marked = entry.title_marked if self.has_marks else entry.title
+        marked = entry.title_marked if self.has_marks else entry.title.words
         in_marked = sum(w for word, w in self.marked.items() if word in marked) / self.marked_total
         in_all = self._cover(entry.all)[0]
         never = max((self._both(name) for name in entry.not_meant), default=0.0)
@@ -231,36 +254,59 @@ class _QuestionWords:
             float(any(term in entry.text for term in self.never)),
         )
 
-    def _cover(self, words: frozenset[str]) -> tuple[float, float]:
-        """Return the share of the question found in `words`, and of `words` found in the question."""
-        known = {word for word in self.weights if word in words}
-        for typed, meant in self.alternatives:
-            hit = meant & words
-            if len(hit) >= 0.75 * len(meant):
-                known |= typed | hit
-        inside = sum(self.weights.get(word, 0.0) for word in known if word in self.weights) / self.total
-        total = sum(self.index.bare.idf_of(word) for word in words) or 1.0
-        return inside, sum(self.index.bare.idf_of(word) for word in known & words) / total
+    def summary(self, entry: _EntryWords) -> tuple[float, ...]:
+        """Return the best of title and names, and the most telling words that the entry does not have."""
+        covers = [self._cover(words) for words in (entry.title, *entry.names)]
+        explained = self._explained(entry.all.words)
+        called = self._explained(entry.called)
+        return (
+            max(inside for inside, _ in covers),
+            max(2 * inside * outside / (inside + outside + 1e-6) for inside, outside in covers),
+            max((weight for word, weight in self.weights.items() if word not in explained), default=0.0) / 8,
+            max((weight for word, weight in self.weights.items() if word not in called), default=0.0) / 8,
+            1 - max(outside for _, outside in covers),
+        )
 
-    def _both(self, words: frozenset[str]) -> float:
-        inside, outside = self._cover(words)
+    def _explained(self, words: frozenset[str]) -> set[str]:
+        found = set(self.weights.keys() & words)
+        for typed, meant, needed in self.alternatives:
+            if len(meant & words) >= needed:
+                found |= typed
+        return found
+
+    def _cover(self, entry: _WordSet) -> tuple[float, float]:
+        """Return the share of the question found in the entry's words, and of those found in the question."""
+        typed = self.weights.keys() & entry.words
+        found = set(typed)
+        for words, meant, needed in self.alternatives:
+            hit = meant & entry.words
+            if len(hit) >= needed:
+                typed |= words
+                found |= hit
+        inside = sum([self.weights[word] for word in typed]) / self.total
+        return inside, sum([self.idf(word) for word in found]) / entry.total
+
+    def _both(self, entry: _WordSet) -> float:
+        inside, outside = self._cover(entry)
         return inside * outside
 
 
-def _entry_words(entry: EntryTexts) -> _EntryWords:
+def _entry_words(entry: EntryTexts, index: SearchIndex) -> _EntryWords:
+    def word_set(words: list[str]) -> _WordSet:
+        kept = frozenset(words)
+        return _WordSet(kept, sum(index.bare.idf_of(word) for word in kept) or 1.0)
+
     title = syllables(entry.title)
-    names = [frozenset(bare(syllables(name))) for name in entry.names]
-    everything = set(bare(title)).union(
-        *names, bare(syllables(f"{entry.field} {entry.agency} {entry.details} {entry.body}"))
-    )
-    text = " ".join([" ".join(bare(title)), *(" ".join(bare(syllables(name))) for name in entry.names)])
+    names = [bare(syllables(name)) for name in entry.names]
+    rest = bare(syllables(f"{entry.field} {entry.agency} {entry.details} {entry.body}"))
     return _EntryWords(
-        title=frozenset(bare(title)),
+        title=word_set(bare(title)),
         title_marked=frozenset(title),
-        names=tuple(names),
-        all=frozenset(everything),
-        not_meant=tuple(frozenset(bare(syllables(name))) for name in entry.not_meant),
-        text=text,
+        names=tuple(word_set(name) for name in names),
+        called=frozenset([*bare(title), *(word for name in names for word in name)]),
+        all=word_set([*bare(title), *(word for name in names for word in name), *rest]),
+        not_meant=tuple(word_set(bare(syllables(name))) for name in entry.not_meant),
+        text=" ".join([" ".join(bare(title)), *(" ".join(name) for name in names)]),
         variants=frozenset(_variants(" ".join(bare(title)))),
     )
 

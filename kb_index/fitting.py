@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +22,32 @@ from kb_index.query import read_query
 from kb_index.ranker import Linear, Ranker, confidence_row
 from kb_index.texts import EntryTexts
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 logger = logging.getLogger(__name__)
 
 EVALUATION = Path(__file__).parent.parent / "nlu_data" / "evaluation"
 _SEED = 1022
+_MOST_TITLES = 600
+# How strongly fitted weights are drawn towards 0.
+_SHRINK = 0.002
 _ASKS = (
-    "{} cần giấy tờ gì", "{} hết bao nhiêu tiền", "{} mất mấy ngày", "{} ở đâu", "cho hỏi thủ tục {}", "{}",
-    "muốn {} thì làm sao", "{} nộp qua mạng được không", "lệ phí {} là bao nhiêu", "hồ sơ {} gồm những gì",
-    "ai được {}", "điều kiện {} là gì", "xin mẫu đơn {}", "{} thì có nhận kết quả ở xã được không",
-)  # fmt: skip
+    "{} cần giấy tờ gì",
+    "{} hết bao nhiêu tiền",
+    "{} mất mấy ngày",
+    "{} ở đâu",
+    "cho hỏi thủ tục {}",
+    "{}",
+    "muốn {} thì làm sao",
+    "{} nộp qua mạng được không",
+    "lệ phí {} là bao nhiêu",
+    "hồ sơ {} gồm những gì",
+    "ai được {}",
+    "điều kiện {} là gì",
+    "xin mẫu đơn {}",
+    "{} thì có nhận kết quả ở xã được không",
+)
 
 
 @dataclass(frozen=True)
@@ -68,8 +86,8 @@ def fit_ranker(
 ) -> Ranker:
     """Fit on `questions` and on generated ones.
 
-    Generated questions are everyday names taken out of the index first, so that the ranker learns what a question
-    looks like that nobody has written down, and titles with words dropped.
+    Generated questions are everyday names, taken out of the index first so that the ranker learns what a
+    question looks like that nobody has written down, and pieces of titles.
     """
     chance = random.Random(_SEED)  # noqa: S311 - no secrets, reproducible
     kept, generated = _generate(entries, chance)
@@ -89,7 +107,7 @@ def _generate(
     kept: list[EntryTexts] = []
     questions: list[Question] = []
     bare_titles = [entry for entry in entries if not entry.names]
-    chosen = {entry.key for entry in chance.sample(bare_titles, min(400, len(bare_titles)))}
+    chosen = {entry.key for entry in chance.sample(bare_titles, min(_MOST_TITLES, len(bare_titles)))}
     for entry in entries:
         if len(entry.names) >= 2:
             out = set(chance.sample(entry.names, min(2, len(entry.names) // 2)))
@@ -101,11 +119,13 @@ def _generate(
             continue
         kept.append(entry)
         if entry.key in chosen:
+            # Nobody types a whole title: a piece of it, with words left out.
             words = entry.title.split()
-            some = [word for word in words if chance.random() > 0.35] or words
-            text = chance.choice(_ASKS).format(" ".join(some[:25]))
+            start = chance.randrange(max(1, len(words) - 8)) if chance.random() < 0.3 else 0
+            some = [word for word in words[start : start + 16] if chance.random() > 0.25] or words
+            text = chance.choice(_ASKS).format(" ".join(some))
             text = noisy(text, chance) if chance.random() < 0.5 else text
-            questions.append(Question(text, frozenset([entry.key]), 0.5))
+            questions.append(Question(text, frozenset([entry.key]), 1.0))
     return kept, questions
 
 
@@ -122,7 +142,6 @@ def _fit_ranking(cases: Sequence[_Case]) -> Linear:
         return default_ranking()
     import torch
 
-    torch.manual_seed(_SEED)
     rows = np.concatenate([case.features for case in cases])
     means, scales = rows.mean(axis=0), rows.std(axis=0) + 1e-6
     widest = max(len(case.features) for case in cases)
@@ -136,27 +155,21 @@ def _fit_ranking(cases: Sequence[_Case]) -> Linear:
         right[number, :size][case.right] = 0.0
     x, m, r = torch.from_numpy(features), torch.from_numpy(mask), torch.from_numpy(right)
     importance = torch.tensor([case.weight for case in cases])
-    weights = torch.zeros(rows.shape[1], requires_grad=True)
-    optimiser = torch.optim.LBFGS([weights], max_iter=150, line_search_fn="strong_wolfe")
 
-    def closure() -> float:
-        optimiser.zero_grad()
+    def loss(weights: Tensor) -> Tensor:
         scores = x @ weights
         likelihood = torch.logsumexp(scores + r, dim=1) - torch.logsumexp(scores + m, dim=1)
-        loss = -(importance * likelihood).sum() / importance.sum() + 0.002 * (weights**2).sum()
-        loss.backward()
-        return float(loss.detach())
+        return -(importance * likelihood).sum() / importance.sum() + _SHRINK * (weights**2).sum()
 
-    optimiser.step(closure)
-    return Linear(means, scales, weights.detach().numpy().astype(np.float32), 0.0)
+    return Linear(means, scales, _minimise(loss, rows.shape[1]), 0.0)
 
 
 def _fit_confidence(cases: Sequence[_Case], ranking: Linear) -> Linear:
-    """Fit how probably the first candidate is right; each question counts twice, once with its answers taken out.
+    """Fit how probably the first candidate is right.
 
-    Taking the right entries out makes the questions that the base cannot answer.
+    Each question counts twice, once with its answers taken out: those are what the base cannot answer.
     """
-    from sklearn.linear_model import LogisticRegression
+    import torch
 
     rows, labels, weights = [], [], []
     for case in cases:
@@ -172,9 +185,34 @@ def _fit_confidence(cases: Sequence[_Case], ranking: Linear) -> Linear:
         return default_confidence()
     table = np.array(rows, dtype=np.float32)
     means, scales = table.mean(axis=0), table.std(axis=0) + 1e-6
-    model = LogisticRegression(C=1.0, max_iter=1000)
-    model.fit((table - means) / scales, labels, sample_weight=weights)
-    return Linear(means, scales, model.coef_[0].astype(np.float32), float(model.intercept_[0]))
+    x = torch.from_numpy((table - means) / scales)
+    y = torch.tensor(labels, dtype=torch.float32)
+    importance = torch.tensor(weights)
+
+    def loss(fitted: Tensor) -> Tensor:
+        values = x @ fitted[:-1] + fitted[-1]
+        wrong = torch.nn.functional.binary_cross_entropy_with_logits(values, y, weight=importance)
+        return wrong + _SHRINK * (fitted[:-1] ** 2).sum()
+
+    found = _minimise(loss, table.shape[1] + 1)
+    return Linear(means, scales, found[:-1], float(found[-1]))
+
+
+def _minimise(loss: Callable[[Tensor], Tensor], size: int) -> NDArray[np.float32]:
+    """Return the vector of `size` that makes a smooth, convex loss least."""
+    import torch
+
+    fitted = torch.zeros(size, requires_grad=True)
+    optimiser = torch.optim.LBFGS([fitted], max_iter=150, line_search_fn="strong_wolfe")
+
+    def step() -> float:
+        optimiser.zero_grad()
+        value = loss(fitted)
+        torch.autograd.backward(value)
+        return float(value.detach())
+
+    optimiser.step(step)  # type: ignore[no-untyped-call]
+    return fitted.detach().numpy().astype(np.float32)
 
 
 def default_ranking() -> Linear:

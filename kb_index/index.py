@@ -1,4 +1,4 @@
-"""The search index of a set of entries: built in memory, saved to and loaded from a folder, read by many threads."""
+"""The search index of a set of entries: built, saved, loaded, and read by many threads."""
 
 from __future__ import annotations
 

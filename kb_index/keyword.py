@@ -1,7 +1,7 @@
-"""BM25 over words and pairs of words, with marks and without, kept apart by the part of the entry they are in.
+"""BM25 over words and pairs of words, kept apart by the part of the entry they are in.
 
-Scores follow Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009), with the
-inverse document frequency taken over whole entries.
+Scores follow Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009), with
+the inverse document frequency taken over whole entries.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes one entry of the layers stored under its key: official fields from the portal, our names and words."""
+"""Makes one entry of the layers stored under its key: official facts, our names and plain words."""
 
 from __future__ import annotations
 

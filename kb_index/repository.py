@@ -48,12 +48,12 @@ class KbRepository:
         query = select(KbEntry.key, KbEntry.kind, KbEntry.layer, KbEntry.payload).order_by(
             KbEntry.key, KbEntry.layer
         )
-        return [StoredLayer(*row) for row in (await self._session.execute(query)).tuples()]
+        return [StoredLayer(*row) for row in (await self._session.execute(query)).all()]
 
     async def hashes(self, layer: str) -> dict[str, str]:
         """Return the content hash of every entry of a layer by its key."""
         query = select(KbEntry.key, KbEntry.content_hash).where(KbEntry.layer == layer)
-        return dict((await self._session.execute(query)).tuples().all())
+        return dict((await self._session.execute(query)).all())
 
     async def add(self, rows: Sequence[LayerRow], now: datetime) -> None:
         """Insert layers that are not stored yet."""
@@ -79,9 +79,7 @@ class KbRepository:
     async def counts(self) -> dict[tuple[str, str], int]:
         """Return how many entries there are by (kind, layer)."""
         query = select(KbEntry.kind, KbEntry.layer, func.count()).group_by(KbEntry.kind, KbEntry.layer)
-        return {
-            (kind, layer): number for kind, layer, number in (await self._session.execute(query)).tuples()
-        }
+        return {(kind, layer): number for kind, layer, number in (await self._session.execute(query)).all()}
 
 
 def _values(row: LayerRow, now: datetime) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class KnowledgeBase:
         embedding_model: str | None = None,
         clock: Clock | None = None,
     ) -> KnowledgeBase:
-        """Load the live index; one that is missing, damaged or of another model is built anew first.
+        """Load the live index; a missing or damaged one, or one of another model, is built first.
 
         Args:
             database: the instance's database, its tables created.

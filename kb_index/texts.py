@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from kb_index.schemas import Article, Procedure
 from kb_index.sounds import sound_key
@@ -13,6 +14,18 @@ from vntext.normalise import normalise, strip_marks
 PARTS = ("title", "names", "field", "agency", "details", "body")
 _WORD = re.compile(r"[^\W_]+")
 _MAX_BODY = 1500
+_NUMBERS = {
+    "mot": "1",
+    "hai": "2",
+    "01": "1",
+    "02": "2",
+    "03": "3",
+    "04": "4",
+    "05": "5",
+    "i": "1",
+    "ii": "2",
+    "iii": "3",
+}
 
 
 @dataclass(frozen=True)
@@ -83,13 +96,13 @@ def query_syllables(text: str) -> list[str]:
 
 
 def bare(words: list[str]) -> list[str]:
-    """Return the words without marks."""
-    return [strip_marks(word) for word in words]
+    """Return the words without marks; small numbers are one, written as figures or as words."""
+    return [_NUMBERS.get(plain, plain) for plain in map(strip_marks, words)]
 
 
 def terms(words: list[str]) -> list[str]:
     """Return the words and their pairs (`a_b`): a pair of syllables is what most Vietnamese words are."""
-    return words + [f"{first}_{second}" for first, second in zip(words, words[1:], strict=False)]
+    return words + [f"{first}_{second}" for first, second in pairwise(words)]
 
 
 def sounds(words: list[str]) -> list[str]:

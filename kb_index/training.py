@@ -30,7 +30,7 @@ Pair = tuple[str, str]
 
 
 def make_pairs(entries: Sequence[EntryTexts], lexicon: Lexicon, seed: int = _SEED) -> list[Pair]:
-    """Return (what may be typed, what it is called) pairs, copies without marks and mistyped ones included."""
+    """Return (what may be typed, what it is called) pairs, with spoiled copies (no marks, mistyped…)."""
     chance = random.Random(seed)  # noqa: S311 - no secrets, reproducible
     pairs: list[Pair] = []
     swaps = _swaps(lexicon)
@@ -80,6 +80,7 @@ def train_embedding(pairs: Sequence[Pair], texts: Iterable[str], folder: Path) -
 
     started = time.monotonic()
     torch.manual_seed(_SEED)
+    torch.set_num_threads(1)
     tokenizer = _tokenizer([*texts, *(text for pair in pairs for text in pair)])
     model = SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=DIMENSIONS)], device="cpu")
     dataset = Dataset.from_dict(
@@ -91,7 +92,7 @@ def train_embedding(pairs: Sequence[Pair], texts: Iterable[str], folder: Path) -
             num_train_epochs=_EPOCHS,
             per_device_train_batch_size=_BATCH,
             learning_rate=0.05,
-            warmup_ratio=0.1,
+            warmup_steps=0.1,
             batch_sampler=BatchSamplers.NO_DUPLICATES,
             save_strategy="no",
             logging_strategy="no",

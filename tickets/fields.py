@@ -1,4 +1,4 @@
-"""Guesses which group of fields (R2) and which field a report belongs to, from its words; for routing later."""
+"""Guesses which group of fields and which field a report belongs to, from its words; for routing."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def _plain(text: str) -> str:
 def guess(content: str) -> FieldGuess | None:
     """Return the field whose words weigh most in `content`, or None when no word speaks for any.
 
-    A phrase weighs as much as it has words, squared: "đèn đường" says more than "đường". Of overlapping phrases
-    the one that begins first counts: in "đèn đường hỏng" it is the lamp that is broken.
+    A phrase weighs as much as it has words, squared: "đèn đường" says more than "đường". Of overlapping
+    phrases the one that begins first counts: in "đèn đường hỏng" it is the lamp that is broken.
     """
     weights: dict[tuple[int, str], int] = {}
     evidence: dict[tuple[int, str], list[str]] = {}

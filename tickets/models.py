@@ -84,7 +84,8 @@ _events_table = TicketEventRow.__table__
 assert isinstance(_events_table, Table)
 for _dialect, _statements in (("sqlite", APPEND_ONLY_SQLITE), ("postgresql", APPEND_ONLY_POSTGRESQL)):
     for _statement in _statements:
-        event.listen(_events_table, "after_create", DDL(_statement).execute_if(dialect=_dialect))
+        _ddl = DDL(_statement)  # type: ignore[no-untyped-call]
+        event.listen(_events_table, "after_create", _ddl.execute_if(dialect=_dialect))
 
 
 @event.listens_for(TicketEventRow, "before_update")

@@ -1,7 +1,7 @@
 """Resolves what people say of a place to the commune or ward of 2025; never stands in a report's way.
 
-Names and mergers come from the package `vietnamadminunits` (data of the 2025 reorganisation): the units of the
-province of today, and the old ones of the two provinces it was made of.
+Names and mergers come from the package `vietnamadminunits` (data of the 2025 reorganisation): the units of
+the province of today, and the old ones of the two provinces it was made of.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _KIND_WORDS = {
 }
 # A name behind one of these is a street, a hamlet, a market ... and not the unit of the same name.
 _OTHER_THINGS = {
-    "duong", "pho", "hem", "ngo", "kiet", "thon", "lang", "buon", "ap", "to", "cho", "truong", "cau", "ho",
+    "duong", "pho", "hem", "ngo", "kiet", "thon", "lang", "buon", "ap", "cho", "truong", "cau", "ho",
     "suoi", "dinh", "chua", "tinh", "quan", "ong", "ba", "anh", "chi", "co", "chu", "ten",
 }  # fmt: skip
 _WORD = re.compile(r"\w+")
@@ -51,9 +51,9 @@ _LONGEST = 4
 class PlaceMatch:
     """A place found in a text.
 
-    `unit` and `code` are the commune or ward of 2025. With certainty "area" only a former district or town was
-    said: then `unit` is its name and `code` None. `old_name` is the former unit that was said; `start` and `end`
-    are where the name stands in the (normalised) text.
+    `unit` and `code` are the commune or ward of 2025. With certainty "area" only a former district or town
+    was said: then `unit` is its name and `code` None. `old_name` is the former unit that was said. `start`
+    and `end` are where the name stands in the (normalised) text.
     """
 
     unit: str
@@ -129,7 +129,7 @@ def _gazetteer() -> _Gazetteer:
 
 
 def _mentions(text: str, names: set[str]) -> list[_Mention]:
-    """Find all names in the text, not overlapping; those with a kind word before them first, then longer ones."""
+    """Find all names in the text, not overlapping; those with a kind word before them win, then longer."""
     plain = strip_marks(text).lower()
     words = [(match[0], match.start(), match.end()) for match in _WORD.finditer(plain)]
     found: list[tuple[_Mention, range]] = []

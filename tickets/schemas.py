@@ -38,8 +38,8 @@ class TicketState(StrEnum):
 class TicketDraft(BaseModel):
     """What is needed to open a ticket: the content, and name, address and phone of the sender.
 
-    `consent` is the sender's agreement that the personal data is kept and used to handle the ticket; without it
-    no ticket is opened.
+    `consent` is the sender's agreement that the personal data is kept and used to handle the ticket; without
+    it no ticket is opened.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,7 +57,7 @@ class TicketDraft(BaseModel):
 
 
 class Ticket(BaseModel):
-    """A stored ticket. `place_unit` is the commune or ward of 2025, None where the place did not say which."""
+    """A stored ticket. `place_unit` is the commune or ward of 2025, None where it is not known."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True)
 

@@ -18,7 +18,7 @@ class ConsentMissingError(ValueError):
 
 
 def normal_code(text: str) -> str | None:
-    """Return the code written in `text` in its one form ("gl 2026 123" → "GL-2026-000123"), None when it is none."""
+    """Return a ticket's code in its one form ("gl 2026 123" → "GL-2026-000123"), None for no code."""
     match = _LOOSE_CODE.match(text)
     return f"GL-{match[1]}-{int(match[2]):06d}" if match else None
 
@@ -48,7 +48,7 @@ class TicketService:
         now = self._clock.now()
         year = local(now).year
         async with self._database.write() as session:
-            # The counter's lock comes first: of two with the same origin the second finds what the first opened.
+            # The counter's lock comes first: of two of one origin the second finds what the first opened.
             counter = await repository.lock_counter(session, year=year)
             known = await repository.find_by_origin(session, origin_key)
             if known is not None:
@@ -99,7 +99,7 @@ class TicketService:
         return Ticket.model_validate(row) if row else None
 
     async def find_by_phone(self, phone: str, *, conversation_id: str, limit: int = 5) -> list[Ticket]:
-        """Return the tickets with this phone number that were opened from this very conversation, newest first.
+        """Return the tickets with this phone number, opened from this very conversation, newest first.
 
         A phone number is no secret, so that it never opens what somebody sent in elsewhere.
         """

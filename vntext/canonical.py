@@ -1,6 +1,7 @@
-"""The text as search and the classifiers read it: normalised, Telex converted, chat spelling written out, lower case.
+"""The text as search and classifiers read it: normalised, Telex and chat spelling resolved, lower case.
 
-Unmarked text stays unmarked but for the words that were written out; compare with `strip_marks` where it matters.
+Unmarked text stays unmarked but for the words that were written out; compare with `strip_marks` where it
+matters.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Codes people quote: of a report (GL-2026-000123), of a filed dossier (H21.20.15-261012-0034), of a procedure (1.001193).
+"""Codes people quote: of reports (GL-2026-000123), dossiers (H21.20.15-261012-0034), procedures (1.001193).
 
-All three are found with any case and with stray spaces around their signs, and given back in their written form.
+All three are found with any case and with stray spaces around their signs, and given back in their written
+form.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class Code:
 def find_codes(text: str) -> list[Code]:
     """Find report, dossier and procedure codes, in the order of the text."""
     found = [
-        Code("ticket", f"GL-{match[1]}-{match[2]}", match.start(), match.end()) for match in _TICKET.finditer(text)
+        Code("ticket", f"GL-{match[1]}-{match[2]}", match.start(), match.end())
+        for match in _TICKET.finditer(text)
     ]
     for match in _DOSSIER.finditer(text):
         office = re.sub(r"\s", "", match[1]).upper()

@@ -1,12 +1,12 @@
-"""Emergencies recognised in a citizen's message, before anything else runs: which number, by which rule, or why not.
+"""Emergencies in a citizen's message, recognised before anything else runs: which number, by which rule.
 
 The rules are a table (`rules/emergency_*.yml`), matched over canonical text with or without marks:
 
 1. *Figures* ("cháy túi", "phòng cháy chữa cháy") are taken out of the text by name.
-2. *Rules* name what is happening. Each has a strength: 3 stands nearly alone, 2 is enough by itself, 1 needs a sign of
-   urgency ("đang", "cứu với", "xuống liền").
-3. *Brakes* ("năm ngoái", "thủ tục", "đề nghị lắp") weigh against it. A rule fires when its strength with the urgency
-   found, less the brakes, is 2 or more.
+2. *Rules* name what is happening. Each has a strength: 3 stands nearly alone, 2 is enough by itself, 1
+   needs a sign of urgency ("đang", "cứu với", "xuống liền").
+3. *Brakes* ("năm ngoái", "thủ tục", "đề nghị lắp") weigh against it. A rule fires when its strength with
+   the urgency found, less the brakes, is 2 or more.
 
 A missed emergency is worse than a false one, so urgency counts for much and brakes are specific.
 Needs nothing but the files beside it: no model, no database, no network. The tables are read at import.
@@ -21,7 +21,7 @@ from typing import Any, Literal
 import yaml
 
 from vntext.canonical import canonical
-from vntext.phrases import Found, Pattern, PhraseIndex, Word, words_of
+from vntext.phrases import Found, Pattern, PhraseIndex, Word, hold_bare, words_of
 
 Kind = Literal["113", "114", "115"]
 KINDS: tuple[Kind, ...] = ("113", "114", "115")
@@ -82,7 +82,11 @@ class _Table:
         never_bare = frozenset(content["everyday"]["never_bare"].split())
 
         def compiled(sections: Any) -> list[tuple[str, Pattern]]:
-            return [(name, Pattern(source, classes, never_bare)) for name, sources in sections for source in sources]
+            return [
+                (name, Pattern(source, classes, never_bare))
+                for name, sources in sections
+                for source in sources
+            ]
 
         self.bare_words = frozenset(content["everyday"]["bare_words"].split())
         self.rules: dict[str, _Rule] = {}
@@ -95,13 +99,22 @@ class _Table:
                 row.get("strength", _ENOUGH),
                 row.get("rank", rank + 100),
             )
-        self.figures = PhraseIndex(compiled(content["figures"].items()))
+        figures = {
+            name: row if isinstance(row, dict) else {"any": row} for name, row in content["figures"].items()
+        }
+        self.figures = PhraseIndex(compiled((name, row["any"]) for name, row in figures.items()))
+        self.figure_unless = {
+            name: frozenset(row["unless"].split()) for name, row in figures.items() if "unless" in row
+        }
         self.signals = PhraseIndex(compiled((name, row["any"]) for name, row in content["rules"].items()))
         self.urgency = PhraseIndex(compiled(content["urgency"].items()))
         self.brakes = {
-            name: _Brake(name, row["weight"], frozenset(row.get("spares", ()))) for name, row in content["brakes"].items()
+            name: _Brake(name, row["weight"], frozenset(row.get("spares", ())))
+            for name, row in content["brakes"].items()
         }
-        self.brake_phrases = PhraseIndex(compiled((name, row["any"]) for name, row in content["brakes"].items()))
+        self.brake_phrases = PhraseIndex(
+            compiled((name, row["any"]) for name, row in content["brakes"].items())
+        )
 
 
 _TABLE = _Table()
@@ -115,10 +128,7 @@ def _read(text: str) -> list[Word]:
     marked = sum(not word.key.isascii() for word in words)
     if marked * 2 < len(words) - 2:
         return words
-    return [
-        Word(f"{word.key}=", word.bare) if word.key in _TABLE.bare_words and word.key == word.bare else word
-        for word in words
-    ]
+    return hold_bare(words, _TABLE.bare_words)
 
 
 def _blank(words: list[Word], figures: list[Found]) -> list[Word]:
@@ -137,7 +147,12 @@ def recognise(text: str) -> Emergency:
     Never raises, whatever the text; takes well under a millisecond for a chat message.
     """
     words = _read(text)
-    figures = _TABLE.figures.find(words)
+    bare = {word.bare for word in words}
+    figures = [
+        figure
+        for figure in _TABLE.figures.find(words)
+        if bare.isdisjoint(_TABLE.figure_unless.get(figure.name, ()))
+    ]
     signals = _TABLE.signals.find(_blank(words, figures))
     if not signals:
         hidden = _TABLE.signals.find(words) if figures else []

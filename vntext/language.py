@@ -1,6 +1,7 @@
-"""Is this message Vietnamese? Rules on script, syllables and function words; unmarked Vietnamese is Vietnamese.
+"""Is this message Vietnamese? Rules on script, syllables, function words; unmarked Vietnamese is Vietnamese.
 
-The default is Vietnamese: turning a citizen away costs more than one answer to a foreigner in the wrong language.
+The default is Vietnamese: turning a citizen away costs more than one answer to a foreigner in the wrong
+language.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _VOWELS = frozenset("aeiouy")
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """What a message is written in: `kind` and the reason, a short name such as "marks", "script:thai", "no_words"."""
+    """What a message is written in: `kind`, and the reason, e.g. "marks", "script:thai", "no_words"."""
 
     kind: Literal["vi", "other", "unclear"]
     reason: str
@@ -57,7 +58,7 @@ def _is_gibberish(words: list[str]) -> bool:
         elif 2 <= len(plain) <= 20 and set(plain) & _VOWELS and not re.search(r"[^aeiouy]{5}|(.)\1\1", plain):
             vowels = sum(letter in _VOWELS for letter in plain)
             readable += 0.25 <= vowels / len(plain) <= 0.7
-    return readable * 2 < len(words) or readable == 0
+    return readable * 2 <= len(words)
 
 
 def _decide_latin(words: list[str], expanded: list[str]) -> Language:
@@ -71,7 +72,10 @@ def _decide_latin(words: list[str], expanded: list[str]) -> Language:
     vietnamese = sum(word in lists["vietnamese"] for word in plain)
     syllables = sum(is_syllable(word) for word in plain)
     counts = {
-        name: sum(word in lists[name] and not (name != "english" and is_syllable(word) and word.isascii()) for word in words)
+        name: sum(
+            word in lists[name] and not (name != "english" and is_syllable(word) and word.isascii())
+            for word in words
+        )
         for name in ("english", "french", "spanish", "german", "indonesian")
     }
     foreign, count = max(counts.items(), key=lambda item: item[1])
@@ -82,7 +86,7 @@ def _decide_latin(words: list[str], expanded: list[str]) -> Language:
         return Language("unclear", "gibberish")
     if count >= 2 and count > skeleton * 1.5:
         return Language("other", foreign)
-    if count == 1 and syllables * 3 <= len(plain) and not skeleton:
+    if count == 1 and len(words) > 1 and syllables * 3 <= len(plain) and not skeleton:
         return Language("other", foreign)
     if syllables * 2 >= len(plain) or skeleton >= 2:
         return Language("vi", "syllables")
@@ -96,7 +100,8 @@ def _decide_latin(words: list[str], expanded: list[str]) -> Language:
 def decide(text: str) -> Language:
     """Decide whether a message is Vietnamese, another language, or nothing that can be told.
 
-    Another language needs evidence: another script, or foreign function words that outweigh the Vietnamese ones.
+    Another language needs evidence: another script, or foreign function words that outweigh the Vietnamese
+    ones.
     """
     text = normalise(text)
     if not text:

@@ -1,7 +1,7 @@
-"""Personal data made unreadable in texts that go to logs and lists: phone and identity numbers, accounts, e-mail.
+"""Personal data made unreadable for logs and lists: phone and identity numbers, accounts, e-mail.
 
-The last digits stay, so that a clerk can tell two numbers apart. Report, dossier and procedure codes are no personal
-data and stay whole.
+The last digits stay, so that a clerk can tell two numbers apart. Report, dossier and procedure codes are no
+personal data and stay whole.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ def _mask_plain(text: str) -> str:
 
 
 def mask_personal(text: str) -> str:
-    """Return the text with phone numbers, identity and account numbers (nine digits or more) and e-mail masked.
+    """Return the text with phone, identity and account numbers (nine digits or more) and e-mail masked.
 
     >>> mask_personal("sđt 0905 123 456, CCCD 052099001234")
     'sđt **** *** 456, CCCD *********234'
     """
-    parts = []
+    parts: list[str] = []
     position = 0
     for code in find_codes(text):
         parts += (_mask_plain(text[position : code.start]), text[code.start : code.end])

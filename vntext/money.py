@@ -53,7 +53,7 @@ def _amount(match: re.Match[str]) -> int | None:
 
 
 def find_money(text: str) -> list[Money]:
-    """Find sums such as "20.000đ", "20k", "2tr5", "1,5 triệu", "500 nghìn đồng", marked or not (text in NFC)."""
+    """Find sums such as "20.000đ", "20k", "2tr5", "500 nghìn đồng", marked or not (text in NFC)."""
     found = []
     for match in _MONEY.finditer(strip_marks(text).lower()):
         amount = _amount(match)

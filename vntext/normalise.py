@@ -1,8 +1,8 @@
-"""One form for every text: NFC, one tone-mark placement, no invisible characters, single spaces; case is kept.
+"""One form for every text: NFC, one tone placement, no invisible characters, single spaces; case is kept.
 
-The tone mark goes where the classic rule puts it: "hòa", "thủy", "khỏe", "quý" (see `vntext.syllable`). Bases with
-marks in another order than Unicode's composition needs (tone typed before the circumflex or breve, as some VNI
-keyboards do) are put together, and the Latin eth that old fonts use for đ becomes đ.
+The tone mark goes where the classic rule puts it: "hòa", "thủy", "khỏe", "quý" (see `vntext.syllable`).
+Bases with marks in another order than Unicode's composition needs (tone typed before the circumflex or
+breve, as some VNI keyboards do) are put together, and the Latin eth that old fonts use for đ becomes đ.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _letters_of(_UNMARKED, 0x1E00, 0x1EFF)
 
 
 def _visible(text: str) -> tuple[list[str], list[int]]:
-    """Drop what cannot be seen and turn every kind of space into one; return characters and where they came from."""
+    """Drop what cannot be seen, make every space the same; return characters and where they came from."""
     characters: list[str] = []
     origins: list[int] = []
     pending_space = -1
@@ -58,7 +58,7 @@ def _visible(text: str) -> tuple[list[str], list[int]]:
 def _compose_cluster(cluster: str) -> str:
     composed = unicodedata.normalize("NFC", cluster)
     if len(composed) > 1 and any(mark in _SHAPE_MARKS for mark in composed):
-        base, *marks = unicodedata.normalize("NFD", composed)
+        base, *marks = list(unicodedata.normalize("NFD", composed))
         marks.sort(key=lambda mark: mark not in _SHAPE_MARKS)
         reordered = unicodedata.normalize("NFC", base + "".join(marks))
         if len(reordered) < len(composed):
@@ -93,8 +93,8 @@ def normalise_with_offsets(text: str) -> tuple[str, list[int]]:
     """Normalise, and say where each character came from.
 
     Returns:
-        The normalised text, and a list of the same length that maps each of its characters to an index of `text`
-        (never decreasing).
+        The normalised text, and a list of the same length that maps each of its characters to an index of
+        `text` (never decreasing).
     """
     characters, origins = _visible(text)
     result = "".join(characters)

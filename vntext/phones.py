@@ -1,4 +1,4 @@
-"""Phone numbers in what people type: with separators, with the letter o for 0, with +84, or spoken out in words.
+"""Phone numbers in what people type: with separators, with o for 0, with +84, or spoken out in words.
 
 Needs the `phonenumbers` package (imported on first use: only the application has it, the bot does not).
 """
@@ -13,22 +13,26 @@ from vntext.normalise import strip_marks
 
 Reason = Literal["", "too_short", "too_long", "unknown_prefix"]
 
-# Short numbers that are services, not subscribers: police, fire, ambulance, child helpline, the 1022 hotline.
+# Short numbers that are services, not subscribers: rescue, police, fire, ambulance, child helpline, 1022.
 SERVICE_NUMBERS = frozenset({"112", "113", "114", "115", "111", "1022", "02691022"})
 
 _DIGIT_WORDS = {
     "khong": "0", "mot": "1", "hai": "2", "ba": "3", "bon": "4", "tu": "4", "nam": "5", "lam": "5",
-    "sau": "6", "bay": "7", "bảy": "7", "tam": "8", "chin": "9",
+    "sau": "6", "bay": "7", "tam": "8", "chin": "9",
 }  # fmt: skip
 # The marks a digit word may carry: "bạn" is no "bốn", "làm" no "lăm".
-_MARKED_DIGITS = frozenset(
-    "không một mốt hai ba bốn tư năm lăm sáu bảy bẩy tám chín khong mot bon nam lam sau bay tam chin tu".split()
-)
+_MARKED_DIGITS = frozenset({
+    "không", "một", "mốt", "hai", "ba", "bốn", "tư", "năm", "lăm", "sáu", "bảy", "bẩy", "tám",
+    "chín", "khong", "mot", "bon", "nam", "lam", "sau", "bay", "tam", "chin", "tu",
+})  # fmt: skip
 _WRITTEN = re.compile(r"(?<![\w.,/-])(?:\(?\+?[\doO][\doO.\-() ]{0,24}[\doO])(?![\w/])(?!-\w)")
 _WORDS = re.compile(r"[^\W\d_]+")
 _SPOKEN_MINIMUM = 8
 _SHORTEST_ATTEMPT = 8  # fewer digits with a phone's beginning are a sum, a date or a house number
-_CONTEXT = re.compile(r"(?:so dien thoai|dien thoai|sdt|so phone|phone|hotline|goi|lien he|so may|alo|zalo)\W{0,3}(?:\w+\W{1,3}){0,3}$")
+_CONTEXT = re.compile(
+    r"(?:so dien thoai|dien thoai|sdt|so phone|phone|hotline|goi|lien he|so may|alo|zalo)"
+    r"\W{0,3}(?:\w+\W{1,3}){0,3}$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +90,12 @@ def _judge(raw: str, start: int, end: int, digits: str) -> Phone:
 
 
 def _is_attempt(written: str, digits: str, before: str) -> bool:
-    """Tell whether digits are meant as a phone number: known service, beginning and length, or the words before."""
+    """Tell whether digits are meant as a phone number: service, beginning and length, or the words before."""
     if digits in SERVICE_NUMBERS:
-        return digits in ("1022", "02691022") or bool(_CONTEXT.search(before)) or written.strip() == digits
-    if re.fullmatch(r"\d{1,2}[-./ ]\d{1,2}[-./ ]\d{4}", written) or re.fullmatch(r"\d{1,3}(?:[.,]\d{3})+", written):
+        return digits in ("1022", "02691022") or bool(_CONTEXT.search(before)) or not before.strip()
+    if re.fullmatch(r"\d{1,2}[-./ ]\d{1,2}[-./ ]\d{4}", written) or re.fullmatch(
+        r"\d{1,3}(?:[.,]\d{3})+", written
+    ):
         return False
     said = bool(_CONTEXT.search(before))
     if digits.startswith(("0084", "84")) and 10 <= len(digits) <= 14:
@@ -154,7 +160,7 @@ def _spoken(text: str) -> list[Phone]:
 def find_phones(text: str) -> list[Phone]:
     """Find phone numbers, valid or not, in the order of the text.
 
-    Numbers that begin and run like a phone number but cannot be one are reported with the reason, so that a form can
-    ask for the right one instead of ignoring what was typed.
+    Numbers that begin and run like a phone number but cannot be one are reported with the reason, so that a
+    form can ask for the right one instead of ignoring what was typed.
     """
     return sorted(_written(text) + _spoken(text), key=lambda phone: phone.start)

@@ -1,15 +1,17 @@
 """Phrase patterns over Vietnamese words, marked or not: the little language that rule tables are written in.
 
 A pattern is words separated by spaces. Each is one of
-    word            that word; a marked word ("cháy") also fits the bare one ("chay"), never another marking ("chạy")
-    !word           exactly that marking; the bare word does not fit
-    a|b_c|d         alternatives; an underscore joins the words of one
-    <name>          the alternatives of a class of the table
-    ~ or ~5         a gap of up to 3 (or 5) words that does not leave the sentence
-    x?              what carries the question mark may be missing
-    # ^ $           a number, the beginning and the end of the message
-Marked words are compared by `loose`, which forgives what is misspelt by ear (hỏi and ngã, n and ng, c and t at the end,
-ch and tr, s and x, d and gi, ă and â).
+
+- `word`: that word; a marked word ("cháy") also fits the bare one ("chay"), never another marking ("chạy");
+- `!word`: exactly that marking, the bare word does not fit;
+- `a|b_c|d`: alternatives, an underscore joins the words of one;
+- `<name>`: the alternatives of a class of the table;
+- `~` or `~5`: a gap of up to 3 (or 5) words that does not leave the sentence;
+- `x?`: what carries the question mark may be missing;
+- `#`, `^`, `$`: a number, the beginning and the end of the message.
+
+Marked words are compared by `loose`, which forgives what is misspelt by ear (hỏi and ngã, n and ng, c and t
+at the end, ch and tr, s and x, d and gi, ă and â).
 
 Matching walks tokens, not characters, and every gap is bounded: time grows with the length of the text alone.
 """
@@ -26,6 +28,7 @@ from vntext.syllable import Syllable, parse, write
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+|[.!?;\n…]")
 _BREAK = "."
+_CERTAINLY_BARE = "="  # behind the key of a bare word that is known not to stand for a marked one
 _START, _END, _NUMBER = "^", "$", "#"
 _ONSETS = {"tr": "ch", "x": "s", "gi": "d"}
 _ENDS = (("ng", "n"), ("ch", "t"), ("c", "t"))
@@ -65,14 +68,24 @@ class Word:
 def _word(token: str) -> Word:
     if token.isdigit():
         return Word(token, _NUMBER)
-    if token in ".!?;\n…":
+    if not token[0].isalpha():
         return Word(_BREAK, _BREAK)
     return Word(loose(token), strip_marks(token))
 
 
 def words_of(text: str) -> list[Word]:
-    """Split canonical text into the words that patterns are matched against, with both ends of the message marked."""
+    """Split canonical text into the words that patterns are matched against, both ends of it marked."""
     return [Word(_START, _START), *map(_word, _TOKEN.findall(text)), Word(_END, _END)]
+
+
+def hold_bare(words: list[Word], everyday: frozenset[str]) -> list[Word]:
+    """Return the words with the `everyday` ones among the bare kept from standing for marked words."""
+    return [
+        Word(word.key + _CERTAINLY_BARE, word.bare)
+        if word.key in everyday and word.key == word.bare
+        else word
+        for word in words
+    ]
 
 
 Keys = frozenset[str]
@@ -93,15 +106,18 @@ class _Gap:
 
 def _keys(word: str, exact: bool) -> Keys:
     plain = strip_marks(word)
-    if exact or plain == word:
+    if exact:
         return frozenset({loose(word)})
+    if plain == word:
+        return frozenset({word, word + _CERTAINLY_BARE})
     return frozenset({loose(word), plain})
 
 
 def _sequence(written: str, never_bare: frozenset[str]) -> tuple[Keys, ...]:
     parts = written.split("_")
     return tuple(
-        _keys(part.removeprefix("!"), part.startswith("!") or (len(parts) == 1 and part in never_bare)) for part in parts
+        _keys(part.removeprefix("!"), part.startswith("!") or (len(parts) == 1 and part in never_bare))
+        for part in parts
     )
 
 
@@ -116,8 +132,8 @@ class Pattern:
         Args:
             source: the pattern as written.
             classes: what `<name>` stands for, alternatives as in `a|b_c`.
-            never_bare: words that need their marks when they stand alone as an alternative, because their bare form
-                is another, more frequent word ("chó", bare "cho").
+            never_bare: words that need their marks when they stand alone as an alternative, because their
+                bare form is another, more frequent word ("chó", bare "cho").
 
         Raises:
             KeyError: the pattern names a class that the table does not have.
@@ -178,7 +194,8 @@ class Pattern:
         for sequence in part.sequences:
             stop = position + len(sequence)
             if stop <= len(words) and all(
-                words[position + offset].key in keys or words[position + offset].bare == _NUMBER and _NUMBER in keys
+                words[position + offset].key in keys
+                or (words[position + offset].bare == _NUMBER and _NUMBER in keys)
                 for offset, keys in enumerate(sequence)
             ):
                 end = self._match(words, stop, index + 1)
@@ -189,7 +206,7 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A pattern found in a text: the name it was registered under, and the words `start` to `end` (exclusive)."""
+    """A pattern found in a text: its name, the words `start` to `end` (exclusive), and how it is written."""
 
     name: str
     start: int
@@ -209,7 +226,9 @@ class PhraseIndex:
     def find(self, words: list[Word]) -> list[Found]:
         """Return every place where a pattern begins, in the order of the text."""
         found = []
-        keys = frozenset(word.key for word in words) | frozenset(word.bare for word in words if word.bare == _NUMBER)
+        keys = frozenset(word.key for word in words) | frozenset(
+            word.bare for word in words if word.bare == _NUMBER
+        )
         possible: dict[int, bool] = {}
         for position, word in enumerate(words):
             candidates = self._by_key.get(word.key, ())

@@ -1,9 +1,9 @@
 """Chat spelling written out: "k dc" is "không được", "ntn" is "như thế nào", "fải" is "phải".
 
-Written-out words carry marks even in an unmarked message ("lam ntn" becomes "lam như thế nào"): everything that
-searches or classifies compares without marks as well. The dictionary is `rules/spelling.yml`; short forms with
-several readings and the neighbours that decide them are in `rules/spelling_context.yml`; spellings by sound
-(f for ph, w for qu, z and j) follow rules, checked against the syllable grammar.
+Written-out words carry marks even in an unmarked message ("lam ntn" becomes "lam như thế nào"): everything
+that searches or classifies compares without marks as well. The dictionary is `rules/spelling.yml`; short
+forms with several readings and the neighbours that decide them are in `rules/spelling_context.yml`;
+spellings by sound (f for ph, w for qu, z and j) follow rules, checked against the syllable grammar.
 """
 
 from __future__ import annotations
@@ -16,18 +16,23 @@ from typing import Any
 import yaml
 
 from vntext.normalise import strip_marks
+from vntext.sound import sound_key
 from vntext.syllable import is_syllable
 from vntext.tokens import Token, replace, tokenise
 
+__all__ = ["expand", "sound_key"]
+
 _RULES = Path(__file__).parent / "rules"
-_SENTENCE_ENDS = frozenset(".!?;,:()\"…")
+_SENTENCE_ENDS = frozenset('.!?;,:()"…')
 _WEEKDAYS = frozenset("234567")
 # Letters that stand for another spelling of the same sound at the beginning of a word.
 _BY_SOUND = (("f", "ph"), ("w", "qu"), ("dz", "d"), ("z", "d"), ("j", "gi"))
-_ENGLISH = frozenset(
-    "fan fa wan win won we way wa wi was wet zip zoo jet job jam fun fat fit fin for form fix fax few far "
-    "fly free from full file fake food foot feed zalo zoom zone jun july june join wait want with web wifi win".split()
-)
+_ENGLISH = frozenset({
+    "fan", "fa", "wan", "win", "won", "we", "way", "wa", "wi", "was", "wet", "zip", "zoo", "jet",
+    "job", "jam", "fun", "fat", "fit", "fin", "for", "form", "fix", "fax", "few", "far", "fly",
+    "free", "from", "full", "file", "fake", "food", "foot", "feed", "zalo", "zoom", "zone", "jun",
+    "july", "june", "join", "wait", "want", "with", "web", "wifi",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,7 @@ def _neighbour(tokens: list[Token], index: int, step: int) -> str:
 
 
 def _is_glued(tokens: list[Token], index: int) -> bool:
-    """Tell whether a word stands against a digit on its right, or on its left a hyphen or a sign of an address."""
+    """Tell whether a word stands against a digit, a hyphen or a sign of an address."""
     token = tokens[index]
     if index + 1 < len(tokens) and tokens[index + 1].start == token.end:
         right = tokens[index + 1]
@@ -149,7 +154,9 @@ def _weekday(tokens: list[Token], index: int) -> bool:
     number = tokens[index + 1]
     if number.start != tokens[index].end or number.text not in _WEEKDAYS:
         return False
-    return index + 2 >= len(tokens) or tokens[index + 2].start > number.end or tokens[index + 2].kind == "mark"
+    return (
+        index + 2 >= len(tokens) or tokens[index + 2].start > number.end or tokens[index + 2].kind == "mark"
+    )
 
 
 def expand(text: str) -> str:
@@ -183,7 +190,11 @@ def expand(text: str) -> str:
                 changes.append((token.start, tokens[index].end, _with_case(phrase, token.text)))
                 index += 1
                 continue
-        new = _read(word, tokens, index - 1, readings) if word in readings else words.get(word) or _by_sound(word)
+        new = (
+            _read(word, tokens, index - 1, readings)
+            if word in readings
+            else words.get(word) or _by_sound(word)
+        )
         if new:
             changes.append((token.start, token.end, _with_case(new, token.text)))
     return replace(text, changes)

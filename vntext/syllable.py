@@ -1,8 +1,8 @@
-"""The Vietnamese written syllable: onset, glide and nucleus, coda, tone; generated from tables of parts, not listed.
+"""The Vietnamese written syllable: onset, glide and nucleus, coda, tone; generated from tables of parts.
 
-Rimes are written without tone ("ươc"), tones as one of `TONES`: "" (ngang), "\\u0300" (huyền), "\\u0301" (sắc),
-"\\u0309" (hỏi), "\\u0303" (ngã), "\\u0323" (nặng). Tone marks are placed the classic way: "hòa", "thủy", "khỏe",
-but "quý" and "già", because the u of "qu" and the i of "gi" belong to the onset.
+Rimes are written without tone ("ươc"), tones as one of `TONES`: "" (ngang), "\\u0300" (huyền), "\\u0301"
+(sắc), "\\u0309" (hỏi), "\\u0303" (ngã), "\\u0323" (nặng). Tone marks are placed the classic way: "hòa",
+"thủy", "khỏe", but "quý" and "già", because the u of "qu" and the i of "gi" belong to the onset.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ _VOWELS = frozenset("aăâeêioôơuưy")
 _STOP_CODAS = ("c", "ch", "p", "t")
 _STOP_TONES = ("\u0301", "\u0323")
 
+# Longest first.
 _ONSETS = (
-    "ngh ng nh gh gi kh ph qu th tr ch b c d đ g h k l m n p r s t v x".split()  # longest first
-)
+    "ngh", "ng", "nh", "gh", "gi", "kh", "ph", "qu", "th", "tr", "ch", "b", "c", "d", "đ", "g", "h",
+    "k", "l", "m", "n", "p", "r", "s", "t", "v", "x",
+)  # fmt: skip
 
 # Which codas may follow a nucleus; "-" stands for none. Semivowels count as codas here.
 _PLAIN_RIMES = {
@@ -75,7 +77,17 @@ _PLAIN = _spell(_PLAIN_RIMES)
 _GLIDED = _spell(_GLIDE_RIMES)
 _AFTER_QU = _spell(_QU_RIMES)
 # "giếng" and "giết" write iê once; "gì" and "gìn" write i once.
-_AFTER_GI = frozenset(r for r in _PLAIN if r[0] not in "iy") | {"ên", "êng", "êt", "êc", "êm", "", "n", "m", "p"}
+_AFTER_GI = frozenset(r for r in _PLAIN if r[0] not in "iy") | {
+    "ên",
+    "êng",
+    "êt",
+    "êc",
+    "êm",
+    "",
+    "n",
+    "m",
+    "p",
+}
 # Labials take no glide but in a few loans ("buýt", "voan", "phuy").
 _NO_GLIDE = frozenset({"b", "m", "p", "v", "ph", "gi"})
 _LOANED = frozenset({"buyt", "voan", "phuy", "moay"})
@@ -84,7 +96,7 @@ _FRONT = frozenset("eêiy")
 
 @dataclass(frozen=True, slots=True)
 class Syllable:
-    """One written syllable, lower case: `onset` ("" to "ngh"), toneless `rime` and `tone` (one of `TONES`)."""
+    """One written syllable, lower case: `onset` ("" to "ngh"), toneless `rime`, `tone` (one of `TONES`)."""
 
     onset: str
     rime: str
@@ -135,7 +147,7 @@ def _fits(onset: str, rime: str) -> bool:
 
 @lru_cache(maxsize=20_000)
 def parse(word: str) -> Syllable | None:
-    """Take a word (NFC, any case, tone mark on any of its vowels) apart; None when it is no Vietnamese syllable."""
+    """Take a word (NFC, any case, tone on any vowel) apart; None when it is no Vietnamese syllable."""
     if not 0 < len(word) <= 8:
         return None
     split = _split_tone(word.lower())
@@ -157,12 +169,12 @@ def parse(word: str) -> Syllable | None:
 
 
 def is_syllable(word: str) -> bool:
-    """Tell whether the word, with its marks as they are, can be written Vietnamese (unmarked stop codas pass)."""
+    """Tell whether the word, marked as it is, can be written Vietnamese (unmarked stop codas pass)."""
     return parse(word) is not None
 
 
 def is_complete(word: str) -> bool:
-    """Like `is_syllable`, but a stop coda must carry sắc or nặng, as it must in marked text ("tục", not "tuc")."""
+    """Like `is_syllable`, but a stop coda must carry sắc or nặng, as in marked text ("tục", not "tuc")."""
     syllable = parse(word)
     if syllable is None:
         return False

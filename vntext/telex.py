@@ -1,9 +1,9 @@
 """Telex that the keyboard did not convert: "thur tucj" is "thủ tục", "laanf ddaauf" is "lần đầu".
 
-A word is decoded only when its keystrokes end in a valid Vietnamese syllable, when it is not itself ordinary text,
-and when the sentence bears it out: English, brand and chat words that happen to be Telex ("tax", "max", "has")
-need several undoubted Telex words beside them. Marked words are left alone unless keystrokes remain in them
-("đuwowcj").
+A word is decoded only when its keystrokes end in a valid Vietnamese syllable, when it is not itself
+ordinary text, and when the sentence bears it out: English, brand and chat words that happen to be Telex
+("tax", "max", "has") need several undoubted Telex words beside them. Marked words are left alone unless
+keystrokes remain in them ("đuwowcj").
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WORDS_FILE = Path(__file__).parent / "rules" / "not_telex.yml"
 
 @cache
 def _ordinary_words() -> tuple[frozenset[str], frozenset[str]]:
-    """Return the English, brand and chat words that look like Telex, and the English words that mark an English text."""
+    """Return the ordinary words that look like Telex, and the words that mark an English text."""
     with _WORDS_FILE.open(encoding="utf-8") as lines:
         content = yaml.safe_load(lines)
     return (
@@ -87,7 +87,7 @@ def _type(word: str, *, shaping: bool) -> tuple[list[str], str] | None:
 
 @lru_cache(maxsize=20_000)
 def decode_word(word: str) -> str | None:
-    """Return what the keystrokes of one lower-case word spell, or None when they spell no other valid syllable."""
+    """Return what the keystrokes of a lower-case word spell, or None when it is no other valid syllable."""
     if not 2 <= len(word) <= 11 or not any(key in "sfrxjwdaeo" for key in word[1:] + word[:1]):
         return None
     for shaping in (True, False):
@@ -175,7 +175,7 @@ def decode(text: str) -> str:
 
 
 def _is_glued(tokens: list[Token], position: int) -> bool:
-    """Tell whether a word touches a digit, a hyphen with digits, or an apostrophe: part of a code or of English."""
+    """Tell whether a word touches a digit, an apostrophe or a sign: part of a code or of English."""
     token = tokens[position]
     for neighbour in (tokens[position - 1] if position else None, *tokens[position + 1 : position + 2]):
         if neighbour is None:

@@ -37,7 +37,8 @@ class Token:
 def tokenise(text: str) -> list[Token]:
     """Split a normalised text into tokens, in order, spaces left out."""
     return [
-        Token(match[0], match.start(), match.end(), match.lastgroup or "mark") for match in _TOKEN.finditer(text)
+        Token(match[0], match.start(), match.end(), match.lastgroup or "mark")
+        for match in _TOKEN.finditer(text)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Takes the portal's glued table of required documents (case, paper, form files, number) apart where certain."""
+"""Takes the portal's glued table of required documents (case, paper, forms, number) apart where certain."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ _UNKNOWN = "Không có thông tin"
 # A row begins where a way of filing is followed, without a space, by a time limit and a fee.
 _ROW = re.compile(
     r"(?P<way>Trực tuyến|Trực tiếp|Dịch vụ bưu chính)"
-    rf"(?:(?P<number>\d+(?:\.\d+)?) ?(?P<unit>Ngày làm việc|Ngày|Giờ|Tháng)|(?P<bare>\d*)|(?P<none>{_UNKNOWN}))"
+    r"(?:(?P<number>\d+(?:\.\d+)?) ?(?P<unit>Ngày làm việc|Ngày|Giờ|Tháng)|"
+    rf"(?P<bare>\d*)|(?P<none>{_UNKNOWN}))"
     rf"(?P<fee>{_FREE}|{_UNKNOWN}|{_MONEY})"
 )
 _NEXT_FEE = re.compile(rf"(?P<fee>{_FREE}|{_MONEY})(?=\()")

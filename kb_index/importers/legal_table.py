@@ -21,7 +21,8 @@ _SUFFIX = (
 LEGAL_NUMBER = re.compile(rf"(?<![\d/])(?:\d{{1,3}}(?:\.\d{{1,2}})?/\d{{4}}/{_SUFFIX}|\d{{1,4}}/{_SUFFIX})")
 _NUMBER = re.compile(rf"\d{{1,3}}(?:\.\d{{1,2}})?/\d{{4}}/{_SUFFIX}|\d{{1,4}}/{_SUFFIX}")
 _KIND = re.compile(
-    r"(?<=[^\s(\"“])(?:(?:Bộ )?[Ll]uật|Nghị định|Thông tư|Nghị quyết|Quyết định|Pháp lệnh)(?: số:?)? ?$|(?<=[^\s(])số:? $"
+    r"(?<=[^\s(\"“])(?:(?:Bộ )?[Ll]uật|Nghị định|Thông tư|Nghị quyết|Quyết định|Pháp lệnh)(?: số:?)? ?$"
+    r"|(?<=[^\s(])số:? $"
 )
 
 

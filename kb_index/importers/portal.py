@@ -22,6 +22,7 @@ from kb_index.importers.records import (
     check_size,
     clean,
     explain,
+    file_day,
     read_text,
 )
 from kb_index.importers.result_text import clean_result
@@ -42,8 +43,9 @@ _SHORTEST_STEP = 3
 _BULLET = re.compile(r"^[\s\-–+*•]+")
 # An address of another province says nothing about where to file here.
 _OTHER_PROVINCE = re.compile(
-    r"tỉnh (?:Tuyên Quang|Lào Cai|Thái Nguyên|Phú Thọ|Bắc Ninh|Hưng Yên|Ninh Bình|Quảng Trị|Quảng Ngãi|Khánh Hòa|"
-    r"Khánh Hoà|Lâm Đồng|Đắk Lắk|Đồng Nai|Tây Ninh|Vĩnh Long|Đồng Tháp|Cà Mau|An Giang|Lai Châu|Điện Biên|Sơn La|"
+    r"tỉnh (?:Tuyên Quang|Lào Cai|Thái Nguyên|Phú Thọ|Bắc Ninh|Hưng Yên|Ninh Bình|Quảng Trị|Quảng Ngãi|"
+    r"Khánh Hòa|Khánh Hoà|Lâm Đồng|Đắk Lắk|Đồng Nai|Tây Ninh|Vĩnh Long|Đồng Tháp|Cà Mau|An Giang|"
+    r"Lai Châu|Điện Biên|Sơn La|"
     r"Lạng Sơn|Quảng Ninh|Thanh Hóa|Thanh Hoá|Nghệ An|Hà Tĩnh|Cao Bằng)"
 )
 
@@ -58,7 +60,7 @@ def read_portal(path: Path, checked_on: date | None = None) -> Iterator[Record |
     Raises:
         ImportRefusedError: the file is too large, not UTF-8, or not JSON at all.
     """
-    day = checked_on or date.fromtimestamp(path.stat().st_mtime)
+    day = checked_on or file_day(path)
     for line, found in _objects(path):
         yield (
             _record(found, path.name, line, day)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from database.clock import LOCAL_ZONE
 from kb_index.schemas import Article, Layer, Procedure
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
@@ -59,6 +61,11 @@ def read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ImportRefusedError(f"not UTF-8 text (byte {error.start})") from error
+
+
+def file_day(path: Path) -> date:
+    """Return the day a file was last written, in the province's time zone."""
+    return datetime.fromtimestamp(path.stat().st_mtime, LOCAL_ZONE).date()
 
 
 def clean(value: str) -> str:

@@ -22,6 +22,7 @@ from kb_index.importers.records import (
     check_size,
     clean,
     explain,
+    file_day,
     read_text,
 )
 from kb_index.schemas import Level, Procedure, TimeUnit, Way
@@ -138,7 +139,7 @@ def read_sheet(path: Path, columns: ColumnMap, checked_on: date | None = None) -
         ImportRefusedError: not such a file, too large, or without the columns needed.
     """
     rows = _excel_rows(path, columns.sheet) if path.suffix.lower() == ".xlsx" else _csv_rows(path)
-    day = checked_on or date.fromtimestamp(path.stat().st_mtime)
+    day = checked_on or file_day(path)
     positions: dict[str, int] | None = None
     for line, cells in rows:
         if not any(cells):

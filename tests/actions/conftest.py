@@ -1,4 +1,4 @@
-"""Real services for the actions, and a driver that plays Rasa: it sends action calls and applies what comes back."""
+"""Real services for the actions, and a driver that plays Rasa: it calls actions and applies events."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from actions.dossiers import Dossier, DossiersUnavailableError, DossierState
+from actions.dossiers import Dossier, DossierState, DossiersUnavailableError
 from actions.server import ActionServer
 from actions.services import Services
 from database.engine import Database, sqlite_url
-from kb_index.importing import import_records
 from kb_index.importers import read_path
+from kb_index.importing import import_records
 from kb_index.service import KnowledgeBase
 from tickets.service import TicketService
 
@@ -197,13 +197,14 @@ def knowledge(tmp_path_factory: pytest.TempPathFactory) -> KnowledgeBase:
 
     async def build() -> KnowledgeBase:
         database = Database(sqlite_url(folder / "1022.sqlite3"))
-        await database.create_all()
-        for source in (PROCEDURES, ARTICLES):
-            report = await import_records(database, read_path(source, yaml_layer="starter"))
-            assert not report.problems
-        base = await KnowledgeBase.open(database, folder)
-        await database.close()
-        return base
+        try:
+            await database.create_all()
+            for source in (PROCEDURES, ARTICLES):
+                report = await import_records(database, read_path(source, yaml_layer="starter"))
+                assert not report.problems
+            return await KnowledgeBase.open(database, folder)
+        finally:
+            await database.close()
 
     return asyncio.run(build())
 

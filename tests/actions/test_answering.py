@@ -17,7 +17,12 @@ def hit(code: str, confidence: float, score: float = 5.0, kind: str = "procedure
     return Hit(code=code, kind=kind, title=code, short_name=code, score=score, confidence=confidence)  # type: ignore[arg-type]
 
 
-def decided(*hits: Hit, intent: str = "ask_fee", residue: tuple[str, ...] = ("khai", "sinh", "con"), in_hand: str | None = None):
+def decided(
+    *hits: Hit,
+    intent: str = "ask_fee",
+    residue: tuple[str, ...] = ("khai", "sinh", "con"),
+    in_hand: str | None = None,
+):
     result = SearchResult(list(hits), hits[0].confidence if hits else 0.0)
     return decide(Evidence(intent, 0.9, result, residue, in_hand), LIMITS)
 

@@ -23,10 +23,10 @@ async def test_an_answer_names_the_procedure_and_offers_what_comes_next(conversa
 async def test_follow_ups_keep_the_procedure(conversation) -> None:
     await conversation.say("làm khai sinh cho con cần giấy tờ gì", "ask_documents")
     for text, intent, aspect in [
-        ("thế lệ phí bao nhiêu?", "ask_fee", "fee"),
-        ("làm online được ko", "ask_online", "online"),
+        ("vậy tốn bao nhiêu tiền?", "ask_fee", "fee"),
+        ("nộp qua mạng được không", "ask_online", "online"),
         ("cái đó nộp ở đâu", "ask_place", "place"),
-        ("bao lâu có", "ask_time", "time"),
+        ("mấy ngày thì xong", "ask_time", "time"),
     ]:
         said = await conversation.say(text, intent)
         assert (said.route, said.turn["aspect"]) == ("answer", aspect), text
@@ -109,7 +109,7 @@ async def test_none_of_the_choices_goes_to_a_person(conversation, text: str) -> 
     await _offered(conversation)
     said = await conversation.say(text, "choose_option")
     assert said.route == "handoff"
-    assert said.turn["handoff"]["reason"] == "none_of_the_choices"
+    assert said.turn["handoff"]["code"] == "none_of_the_choices"
 
 
 async def test_a_new_question_at_a_choice_is_a_new_question(conversation) -> None:
@@ -124,7 +124,7 @@ async def test_what_is_not_known_is_said_and_handed_over(conversation) -> None:
     assert "không dám trả lời bừa" in said.text
     said = await conversation.say("khai sinh có yếu tố nước ngoài lệ phí bao nhiêu", "ask_fee")
     assert said.route == "handoff"
-    assert said.turn["handoff"]["reason"] == "aspect_unknown"
+    assert said.turn["handoff"]["code"] == "aspect_unknown"
     assert said.turn["procedures"][0]["code"] == "2.000528"
 
 
@@ -145,13 +145,25 @@ async def test_a_fragment_without_context_is_unclear(conversation, text: str) ->
     assert said.route == "unclear"
 
 
+async def test_the_first_one_where_nothing_was_offered_keeps_the_procedure(conversation) -> None:
+    await conversation.say("mất bằng lái làm lại ở đâu", "ask_place")
+    said = await conversation.say("cái đầu tiên", "choose_option")
+    assert said.route == "answer"
+    assert said.turn["procedures"][0]["code"] == "3.000348"
+
+
+@pytest.mark.parametrize("intent", ["affirm", "unclear", "inform"])
+async def test_a_person_asked_for_in_words_is_never_unclear(conversation, intent: str) -> None:
+    assert (await conversation.say("ừ, gặp người trực đi", intent)).route == "handoff"
+
+
 async def test_twice_not_understood_goes_to_a_person(conversation) -> None:
     said = await conversation.say("asdkjh", "unclear")
     assert said.route == "unclear"
     assert "ví dụ" in said.text
     said = await conversation.say("qwe zxc", "unclear")
     assert said.route == "handoff"
-    assert said.turn["handoff"]["reason"] == "not_understood"
+    assert said.turn["handoff"]["code"] == "not_understood"
 
 
 async def test_something_understood_in_between_counts_from_the_start(conversation) -> None:
@@ -184,7 +196,7 @@ async def test_small_talk_is_short_and_starts_nothing(conversation, intent: str)
 
 async def test_after_an_emergency_the_answer_is_calm(conversation) -> None:
     for intent in ("small_talk", "inform", "affirm", "unclear"):
-        said = await conversation.say("gọi rồi, xe cứu hỏa đang tới", intent, after_emergency="114")
+        said = await conversation.say("tôi báo rồi, công an đang trên đường", intent, after_emergency="114")
         assert said.route == "smalltalk"
         assert "an toàn" in said.text
 
@@ -217,19 +229,24 @@ async def test_an_emergency_the_classifier_sees_gets_its_number_first(conversati
         (datetime(2026, 11, 20, 10, 0, tzinfo=UTC), "07:00 23/11"),
     ],
 )
-async def test_outside_hours_it_is_said_when(conversation, services: Services, clock, instant, expected) -> None:
+async def test_outside_hours_it_is_said_when(
+    conversation, services: Services, clock, instant, expected
+) -> None:
     clock.instant = instant
     office = Office(hours=DeskHours(always_open=False))
     desk = type(conversation)(ActionServer(Services(**{**vars(services), "office": office})))
     said = await desk.say("cho gặp người thật", "ask_human")
     assert expected in said.text
-    assert said.turn["handoff"] == {"reason": "asked_for"}
+    assert said.turn["handoff"] == {"reason": "Người dân xin gặp người trực", "code": "asked_for"}
     assert said.buttons["Hỏi trợ lý tiếp"] == "/return_to_bot"
 
 
-async def test_a_ticket_is_found_by_its_code_and_never_by_a_foreign_phone(conversation, other_conversation) -> None:
+async def test_a_ticket_is_found_by_its_code_and_never_by_a_foreign_phone(
+    conversation, other_conversation
+) -> None:
     await conversation.say(
-        "cống nghẹt ở đường Lê Lai phường Pleiku, tôi tên Bình, 0905123456, địa chỉ 4 Hai Bà Trưng", "report_problem"
+        "cống nghẹt ở đường Lê Lai phường Pleiku, tôi tên Bình, 0905123456, địa chỉ 4 Hai Bà Trưng",
+        "report_problem",
     )
     code = (await conversation.say("đồng ý", "affirm")).turn["ticket"]
     said = await conversation.say("phản ánh của tôi tới đâu rồi", "ticket_status")
@@ -246,11 +263,13 @@ async def test_a_ticket_is_found_by_its_code_and_never_by_a_foreign_phone(conver
 
 
 async def test_a_dossier_is_asked_for_its_code_then_told(conversation) -> None:
-    said = await conversation.say("hồ sơ khai sinh của con tôi tới đâu rồi với lại nếu trễ hẹn thì báo ai", "dossier_status")
+    said = await conversation.say(
+        "giấy tờ tôi nộp ở xã đang tới bước nào, mà quá hẹn thì kêu ai", "dossier_status"
+    )
     assert said.route == "dossier_status"
     assert "giấy hẹn" in said.text
     assert "/report_conduct" in said.buttons["Phản ánh trễ hẹn"]
-    said = await conversation.say("mã H21.22.08-261110-0007", "inform")
+    said = await conversation.say("đây, H21.22.08-261110-0007", "inform")
     assert said.route == "dossier_status"
     assert "đang được xử lý" in said.text
     assert "16/11/2026" in said.text
@@ -266,7 +285,12 @@ async def test_a_silent_one_stop_system_is_said_with_the_way_to_look_it_up(conve
 
 async def test_a_call_that_is_none_is_rejected(services: Services) -> None:
     server = ActionServer(services)
-    for body in ({}, {"next_action": "action_answer"}, {"next_action": "", "tracker": {"sender_id": "x"}}, {"tracker": 1}):
+    for body in (
+        {},
+        {"next_action": "action_answer"},
+        {"next_action": "", "tracker": {"sender_id": "x"}},
+        {"tracker": 1},
+    ):
         with pytest.raises(ActionRejected):
             await server.run(body)
     with pytest.raises(ActionUnknown):

@@ -1,4 +1,4 @@
-"""Whatever is repeated, reordered by crashes or cut off between two steps: each message is answered once, in order."""
+"""Whatever is repeated or cut off between two steps: each message is answered once, and in order."""
 
 from __future__ import annotations
 

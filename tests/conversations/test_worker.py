@@ -125,11 +125,10 @@ async def test_claims_of_a_dead_process_on_this_host_are_freed(
     make_core: MakeCore, database: Database, provider: Any, write: Write
 ):
     import socket
-    import subprocess
     import sys
 
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
+    ended = await asyncio.create_subprocess_exec(sys.executable, "-c", "")
+    await ended.wait()
     receiving = await make_core(None, worker=False)
     received = await receiving.inbox.receive(write("lệ phí?"))
     host = socket.gethostname().replace(":", "_")[:60]

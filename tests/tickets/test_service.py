@@ -71,7 +71,9 @@ async def test_a_ticket_is_found_however_its_code_is_written(tickets: TicketServ
     assert await tickets.find(written) == ticket
 
 
-@pytest.mark.parametrize("written", ["", "GL-2026-000009", "H21.20.15-261012-0034", "1 OR 1=1", "GL-2026-0000001"])
+@pytest.mark.parametrize(
+    "written", ["", "GL-2026-000009", "H21.20.15-261012-0034", "1 OR 1=1", "GL-2026-0000001"]
+)
 async def test_what_is_no_code_finds_nothing(tickets: TicketService, written: str) -> None:
     await tickets.open(draft(), origin_key="a")
     assert await tickets.find(written) is None

@@ -1,4 +1,4 @@
-"""Plays the province's one-stop system strictly: token, codes known and unknown, errors, slowness, nonsense."""
+"""Plays the province's one-stop system strictly: token, codes, errors, slowness, nonsense."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CODE = re.compile(r"^(?:\d{3}\.\d{2}\.\d{2}\.)?H\d{2}(?:\.\d{1,3}){0,3}-\d{6}-\
 
 
 def make_app(dossiers: dict[str, dict[str, Any]]) -> FastAPI:
-    """Return the system over these dossiers. `app.state.mode` may be set to "slow", "broken" or "nonsense"."""
+    """Return the system over these dossiers. `app.state.mode`: well, slow, broken, nonsense, other."""
     app = FastAPI()
     app.state.mode = "well"
     app.state.calls = []

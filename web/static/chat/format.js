@@ -1,5 +1,5 @@
 /* Turns the assistant's plain text into safe DOM nodes: paragraphs, lists, links, numbers to call. */
-const LINK = /(https?:\/\/[^\s<>"]+[^\s<>".,;:!?)\]])|(?<![\d.,\/-])((?:\+84|0)(?:[ .-]?\d){8,10}|0269\.1022|11[345]|1022)(?![\d\/-]|[.,]\d)/g;
+const LINK = /(https?:\/\/[^\s<>"]+[^\s<>".,;:!?)\]])|(?<![\d.,\/-])((?:\+84|0)(?:[ .-]?\d){8,10}|0269\.1022|11[345])(?![\d\/-]|[.,]\d)/g;
 
 /** Appends `text` to `parent`; nothing in it is ever read as HTML. */
 export function appendText(parent, text) {
@@ -39,7 +39,7 @@ function appendLinked(parent, text) {
     } else {
       link.href = "tel:" + found[2].replace(/[ .-]/g, "");
     }
-    link.textContent = found[0];
+    link.textContent = found[1] ? found[0].replace(/^https?:\/\//, "") : found[0];
     parent.append(link);
     end = found.index + found[0].length;
   }

@@ -7,7 +7,7 @@ export const STRINGS = {
   close: "Đóng khung trò chuyện",
   log: "Nội dung trò chuyện",
   input: "Nhập câu hỏi hoặc phản ánh",
-  placeholder: "Nhập câu hỏi, có dấu hay không dấu đều được…",
+  placeholder: "Nhập câu hỏi…",
   send: "Gửi",
   loading: "Đang mở cuộc trò chuyện…",
   you: "Anh/chị",

