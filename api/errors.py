@@ -69,7 +69,7 @@ def answer(
     message: str | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """Return a problem as whoever asked reads it: a page for somebody who opened an address, JSON for a program."""
+    """Return a problem as whoever asked reads it: a page for a browser, JSON for a program."""
     is_page = "text/html" in request.headers.get("accept", "")
     if is_page and not request.url.path.startswith(_FOR_PROGRAMS):
         sentence = message or say(f"conversation.errors.{code}")

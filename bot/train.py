@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import os
 import shutil
 import sys
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from bot.augment import ROOT, build
@@ -45,12 +47,16 @@ def _inputs() -> Iterator[Path]:
     )
     yield from (bot / "requirements.txt", bot / "augment.py", bot / "variants.py")
     yield from sorted((bot / "components").glob("*.py"))
-    messages = ROOT / "vntext" / "messages"
     yield from sorted(
         path
         for path in (ROOT / "vntext").rglob("*")
-        if path.suffix in {".py", ".yml", ".txt"} and messages not in path.parents
+        if path.suffix in {".py", ".yml", ".txt"} and not _is_unread(path.relative_to(ROOT / "vntext"))
     )
+
+
+def _is_unread(path: Path) -> bool:
+    """Sentences to say and the emergency rules: in `vntext`, but no classifier reads them."""
+    return path.parts[0] == "messages" or path.name.startswith("emergency")
 
 
 def fingerprint() -> str:
@@ -129,11 +135,12 @@ def train() -> None:
     beside = BUILD / "new"
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
-    result = train_rasa(
-        _DOMAIN, _CONFIG, _DATA, str(beside), force_training=True, fixed_model_name="model.tar.gz"
-    )
+    with redirect_stdout(io.StringIO()) as said:  # it names the place beside, which is gone at the end
+        result = train_rasa(
+            _DOMAIN, _CONFIG, _DATA, str(beside), force_training=True, fixed_model_name="model.tar.gz"
+        )
     if result.code != 0 or result.model is None:
-        raise TrainingError("Rasa could not train the model; see above")
+        raise TrainingError(f"Rasa could not train the model: {said.getvalue().strip()}")
     Path(result.model).replace(MODEL)
     shutil.rmtree(beside)
 

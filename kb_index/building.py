@@ -20,7 +20,7 @@ from kb_index.fitting import EVALUATION, fit_ranker, read_questions
 from kb_index.index import FORMAT, SearchIndex
 from kb_index.lexicon import STARTER_LEXICON, Lexicon
 from kb_index.schemas import Article, Procedure
-from kb_index.texts import EntryTexts, texts_of
+from kb_index.texts import EntryTexts, forget_texts, texts_of
 from kb_index.training import make_pairs, train_embedding
 from kb_index.versions import Versions
 
@@ -90,6 +90,7 @@ def build(
     ranker = fit_ranker(texts, encoder, lexicon, read_questions())
     logger.info("indexing %d entries", len(texts))
     index = SearchIndex.build(texts, encoder)
+    forget_texts()
 
     def write(folder: Path) -> dict[str, Any]:
         index.save(folder)
@@ -121,7 +122,7 @@ def fingerprint(entries: Sequence[Procedure | Article], embedding_model: str | N
 
 
 def _train(texts: Sequence[EntryTexts], lexicon: Lexicon, folder: Path, force: bool) -> bool:
-    """Train the embedding when there is none, when it is asked for, or when the base changed substantially."""
+    """Train the embedding when there is none, when asked to, or when the base changed substantially."""
     marks = {text.key: _mark(f"{text.title}|{'|'.join(text.names)}") for text in texts}
     terms = _mark("".join(entry.model_dump_json() for entry in lexicon.entries))
     if not force and not _changed_substantially(folder, marks, terms):

@@ -18,7 +18,7 @@ _NOTHING_SPECIAL = frozenset(
 
 @dataclass(frozen=True)
 class Facts:
-    """One aspect of an entry: a fact for the first line (may be empty), then lines; the rest is made of these."""
+    """One aspect of an entry: a fact for the first line (may be empty), and the lines below it."""
 
     first: str
     lines: tuple[str, ...] = ()
@@ -275,7 +275,7 @@ def _official(text: str | None, full: bool, room: int) -> Facts | None:
 
 
 def _text(text: str, full: bool, room: int) -> Facts:
-    """Return running text: its lines as a list where there are several, shortened at the end of a sentence."""
+    """Return running text, its lines as a list where there are several, shortened at ends of sentences."""
     lines = [line.strip(" -–+*•") for line in text.split("\n") if line.strip(" -–+*•")]
     if len(lines) < 2:
         whole = lines[0] if lines else text

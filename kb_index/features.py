@@ -298,7 +298,9 @@ def _entry_words(entry: EntryTexts, index: SearchIndex) -> _EntryWords:
 
     title = syllables(entry.title)
     names = [bare(syllables(name)) for name in entry.names]
-    rest = bare(syllables(f"{entry.field} {entry.agency} {entry.details} {entry.body}"))
+    rest = [
+        word for part in ("field", "agency", "details", "body") for word in bare(syllables(entry.part(part)))
+    ]
     return _EntryWords(
         title=word_set(bare(title)),
         title_marked=frozenset(title),

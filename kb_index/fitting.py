@@ -114,8 +114,8 @@ def _generate(
             kept.append(replace(entry, names=tuple(name for name in entry.names if name not in out)))
             for name in sorted(out):
                 text = chance.choice(_ASKS).format(name)
-                questions.append(Question(text, frozenset([entry.key]), 1.0))
-                questions.append(Question(noisy(text, chance), frozenset([entry.key]), 1.0))
+                text = noisy(text, chance) if chance.random() < 0.5 else text
+                questions.append(Question(text, frozenset([entry.key])))
             continue
         kept.append(entry)
         if entry.key in chosen:
@@ -125,7 +125,7 @@ def _generate(
             some = [word for word in words[start : start + 16] if chance.random() > 0.25] or words
             text = chance.choice(_ASKS).format(" ".join(some))
             text = noisy(text, chance) if chance.random() < 0.5 else text
-            questions.append(Question(text, frozenset([entry.key]), 1.0))
+            questions.append(Question(text, frozenset([entry.key])))
     return kept, questions
 
 

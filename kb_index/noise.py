@@ -82,7 +82,7 @@ def noisy(text: str, chance: random.Random) -> str:
 
 
 def mistyped(word: str, chance: random.Random) -> str:
-    """Return one word misspelt: a sound-alike spelling, a wrong tone, or a letter dropped, doubled or swapped."""
+    """Return one word misspelt: spelt by ear, a wrong tone, or a letter dropped, doubled or swapped."""
     kind = chance.random()
     if kind < 0.45:
         options = [(a, b) for a, b in _ALIKE if word.startswith(a) or word.endswith(a)]

@@ -22,6 +22,7 @@ from kb_index.query import read_query
 from kb_index.ranker import Ranker
 from kb_index.repository import KbRepository
 from kb_index.schemas import Article, Kind, Procedure
+from kb_index.texts import forget_texts
 from kb_index.versions import IndexDamagedError, Version, Versions
 
 logger = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ class KnowledgeBase:
         Args:
             database: the instance's database, its tables created.
             data_dir: the instance's folder.
-            embedding_model: a sentence-transformers model, a folder or a name on the hub; None is the own one.
+            embedding_model: a sentence-transformers model, a folder or a name on the hub; None: our own.
             clock: tells which entries are in force.
 
         Raises:
@@ -236,6 +237,7 @@ def _load(version: Version, entries: dict[str, Procedure | Article]) -> _Snapsho
     index = SearchIndex.load(version.folder)
     maker = FeatureMaker(index, encoder)
     maker.warm()
+    forget_texts()
     return _Snapshot(
         number=version.number,
         entries=entries,

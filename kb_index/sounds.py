@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from vntext.normalise import strip_marks
 
 # The longest first. What the Centre and the South do not tell apart, or what spelling by ear mixes up.
@@ -52,6 +54,7 @@ _FINALS = (
 _VOWELS = str.maketrans({"y": "i"})
 
 
+@lru_cache(maxsize=50_000)
 def sound_key(word: str) -> str:
     """Return the key of a syllable, without marks; a number is its own key."""
     plain = strip_marks(word.lower())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from kb_index.schemas import Article, Procedure
@@ -87,7 +88,18 @@ def texts_of(entry: Procedure | Article) -> EntryTexts:
 
 def syllables(text: str) -> list[str]:
     """Return the lower-case syllables and numbers of a text in official spelling, marks kept."""
-    return _WORD.findall(normalise(text).lower())
+    return list(_syllables(text))
+
+
+@lru_cache(maxsize=20_000)
+def _syllables(text: str) -> tuple[str, ...]:
+    # A build reads the same texts several times: for training, for fitting and for the index itself.
+    return tuple(_WORD.findall(normalise(text).lower()))
+
+
+def forget_texts() -> None:
+    """Free what was kept while many entries were read."""
+    _syllables.cache_clear()
 
 
 def query_syllables(text: str) -> list[str]:
@@ -97,7 +109,13 @@ def query_syllables(text: str) -> list[str]:
 
 def bare(words: list[str]) -> list[str]:
     """Return the words without marks; small numbers are one, written as figures or as words."""
-    return [_NUMBERS.get(plain, plain) for plain in map(strip_marks, words)]
+    return [_bare(word) for word in words]
+
+
+@lru_cache(maxsize=50_000)
+def _bare(word: str) -> str:
+    plain = strip_marks(word)
+    return _NUMBERS.get(plain, plain)
 
 
 def terms(words: list[str]) -> list[str]:

@@ -57,7 +57,7 @@ def _is_gibberish(words: list[str]) -> bool:
             readable += 1
         elif 2 <= len(plain) <= 20 and set(plain) & _VOWELS and not re.search(r"[^aeiouy]{5}|(.)\1\1", plain):
             vowels = sum(letter in _VOWELS for letter in plain)
-            readable += 0.25 <= vowels / len(plain) <= 0.7
+            readable += 0.2 <= vowels / len(plain) <= 0.7
     return readable * 2 <= len(words)
 
 

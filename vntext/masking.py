@@ -12,7 +12,7 @@ from vntext.codes import find_codes
 
 _EMAIL = re.compile(r"(?<![\w.+-])([\w.+-]{1,64})@([\w-]{1,63}(?:\.[\w-]{1,63}){1,4})")
 # Nine digits or more, together or in groups, also with the letter o for 0 between digits.
-_DIGITS = re.compile(r"(?<![\w])(\(?\+?[0-9oO](?:[ .\-()]{0,2}[0-9oO]){8,22}\)?)(?!\w)")
+_DIGITS = re.compile(r"(?<![\w])(\(?\+?[\doO](?:[ .\-()]{0,2}[\doO]){8,22}\)?)(?!\w)")
 _AMOUNT = re.compile(r"\d{1,3}(?:[.,]\d{3})+$")
 _DATES = re.compile(r"\d{1,2}[-.]\d{1,2}[-.]\d{4}(?:[ -]+\d{1,2}[-.]\d{1,2}[-.]\d{4})?$")
 _SPOKEN_DIGIT = r"(?:không|khong|một|mot|hai|ba|bốn|bon|tư|tu|năm|nam|lăm|sáu|sau|bảy|bay|tám|tam|chín|chin)"

@@ -96,6 +96,7 @@ class _Choice:
     """One place of a pattern: any of several word sequences."""
 
     sequences: tuple[tuple[Keys, ...], ...]
+    firsts: Keys
     optional: bool
 
 
@@ -150,15 +151,13 @@ class Pattern:
             options: list[str] = []
             for option in written.split("|"):
                 options += classes[option[1:-1]] if option.startswith("<") else [option]
-            parts.append(_Choice(tuple(_sequence(option, never_bare) for option in options), optional))
+            sequences = tuple(_sequence(option, never_bare) for option in options)
+            firsts = frozenset(key for sequence in sequences for key in sequence[0])
+            parts.append(_Choice(sequences, firsts, optional))
         if not parts or isinstance(parts[0], _Gap):
             raise ValueError(f"a pattern begins with a word: {source!r}")
         self._parts = tuple(parts)
-        needed = [
-            frozenset(key for sequence in part.sequences for key in sequence[0])
-            for part in parts
-            if isinstance(part, _Choice) and not part.optional
-        ]
+        needed = [part.firsts for part in parts if isinstance(part, _Choice) and not part.optional]
         self._needed = tuple(sorted(needed, key=len))
 
     def may_match(self, keys: frozenset[str]) -> bool:
@@ -170,8 +169,7 @@ class Pattern:
         for part in self._parts:
             if isinstance(part, _Gap):
                 return
-            for sequence in part.sequences:
-                yield from sequence[0]
+            yield from part.firsts
             if not part.optional:
                 return
 
@@ -191,7 +189,10 @@ class Pattern:
                 if position + taken >= len(words) or words[position + taken].key in (_BREAK, _END):
                     return -1
             return -1
-        for sequence in part.sequences:
+        fits = position < len(words) and (
+            words[position].key in part.firsts or (_NUMBER in part.firsts and words[position].bare == _NUMBER)
+        )
+        for sequence in part.sequences if fits else ():
             stop = position + len(sequence)
             if stop <= len(words) and all(
                 words[position + offset].key in keys

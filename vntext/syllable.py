@@ -33,7 +33,7 @@ _PLAIN_RIMES = {
     "i": "- a ch m n nh p t u",
     "iê": "c m n ng p t u",
     "o": "- c i m n ng p t",
-    "oo": "c n ng",
+    "oo": "c ng",
     "ô": "- c i m n ng p t",
     "ơ": "- i m n p t",
     "u": "- a c i m n ng p t",

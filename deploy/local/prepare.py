@@ -190,7 +190,9 @@ def app_step() -> Step:
 def bot_step() -> Step:
     """Rasa's environment: a full lock, installed as it stands (its metadata would refuse Python 3.11)."""
     lock = ROOT / "bot" / "requirements.txt"
-    return _environment_step("bot", "Rasa environment", BOT_PYTHON, lock, "--no-deps")
+    return _environment_step(
+        "bot", "Rasa environment", BOT_PYTHON, lock, "--no-deps", "--ignore-requires-python"
+    )
 
 
 def dev_step() -> Step:

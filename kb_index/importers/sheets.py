@@ -80,8 +80,8 @@ _LEGAL = re.compile(
 class ColumnMap:
     """Which heading holds which field, read from YAML or taken from the defaults.
 
-    The file holds `columns` (our field to a heading or a list of headings), and optionally `sheet` (the name of
-    the worksheet) and `defaults` (our field to the value used where a row has none).
+    The file holds `columns` (our field to a heading or a list of headings), and optionally `sheet` (the name
+    of the worksheet) and `defaults` (our field to the value used where a row has none).
     """
 
     def __init__(self, path: Path | None = None) -> None:

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
 from deploy.local.prepare import find_chromium
 from deploy.local.stack import ROOT, Stack
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 _START_SECONDS = 240
 
@@ -118,7 +119,12 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=path,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-component-update",
+            ],
         )
         yield chromium
         chromium.close()

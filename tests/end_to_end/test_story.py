@@ -6,6 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import Page
+
 from tests.end_to_end.conftest import ask
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
@@ -52,11 +53,23 @@ def test_asking_for_a_person_puts_the_conversation_into_the_queue(page: Page, te
     [
         (
             "đèn đường hỏng trước số 12 Trần Phú",
-            ["phường Pleiku", "tôi tên Nguyễn Văn Bình", "0905 123 456", "số 14 Trần Phú, phường Pleiku", "đồng ý"],
+            [
+                "phường Pleiku",
+                "tôi tên Nguyễn Văn Bình",
+                "0905 123 456",
+                "số 14 Trần Phú, phường Pleiku",
+                "đồng ý",
+            ],
         ),
         (
             "den duong hong truoc so 12 tran phu",
-            ["phuong pleiku", "toi ten nguyen van binh", "0905123456", "so 14 tran phu, phuong pleiku", "dong y"],
+            [
+                "phuong pleiku",
+                "toi ten nguyen van binh",
+                "0905123456",
+                "so 14 tran phu, phuong pleiku",
+                "dong y",
+            ],
         ),
     ],
 )

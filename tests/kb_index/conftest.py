@@ -183,7 +183,7 @@ def portal_record() -> Callable[..., dict[str, str]]:
             "thanh_phan_ho_so": "--Tên giấy tờMẫu đơn, tờ khaiSố lượngĐơn đề nghịMau don.docx1 bản chính",
             "can_cu_phap_ly": "Tên văn bản pháp lýMã văn bảnLuật Tàu giấy12/2024/QH15",
             "yeu_cau_dieu_kien": "Không có thông tin",
-            "ket_qua_xu_ly": "Thẻ thuyền viênMã: KQ.G12.000001Từ khóaKhông có thông tinMô tảKhông có thông tinNộp hồ sơ",
+            "ket_qua_xu_ly": "Thẻ thuyền viênMã: KQ.G12.000001Từ khóaKhông có thông tinMô tảKhông có",
             "so_quyet_dinh": "1/QĐ-BXD",
             "detail_url": "https://example.gov.vn/thuyen-vien",
         } | changes

@@ -76,7 +76,8 @@ def test_uncertain_filing_tables_are_refused(text: str) -> None:
 
 def test_documents_with_counts_files_and_cases() -> None:
     rows = parse_documents(
-        f"Trường hợp mua mới{DOCUMENTS}Đơn đề nghị theo Mẫu số 03Don de nghi.docx1 bản chính,2 bản saoẢnh 3x40 bản chính"
+        f"Trường hợp mua mới{DOCUMENTS}Đơn đề nghị theo Mẫu số 03Don de nghi.docx1 bản chính,2 bản sao"
+        "Ảnh 3x40 bản chính"
         f"Trường hợp bị mất:{DOCUMENTS}Giấy báo mất1 bản chính"
     )
     first, second, third = rows
@@ -100,7 +101,8 @@ def test_a_count_that_runs_into_the_name_is_refused() -> None:
 
 def test_legal_pairs_with_repeated_numbers_and_small_letters() -> None:
     rows = parse_legal_basis(
-        f"{LEGAL}Luật 54/2014/QH1354/2014/QH13Nghị định về tàu10/2025/NĐ-CPquy định chi tiết về tàu số 07/2026/TT-BNNMT"
+        f"{LEGAL}Luật 54/2014/QH1354/2014/QH13Nghị định về tàu10/2025/NĐ-CP"
+        "quy định chi tiết về tàu số 07/2026/TT-BNNMT"
     )
     assert [row.number for row in rows] == ["54/2014/QH13", "10/2025/NĐ-CP", "07/2026/TT-BNNMT"]
     assert rows[1].title == "Nghị định về tàu"
@@ -119,7 +121,8 @@ def test_legal_numbers_in_running_text() -> None:
 
 
 def test_result_without_codes_and_furniture() -> None:
-    text = "Giấy AMã: KQ.G12.000001Giấy BMã: G19-KQ0060102Từ khóaKhông có thông tinMô tảKhông có thông tinNộp hồ sơ"
+    furniture = "Từ khóaKhông có thông tinMô tảKhông có thông tinNộp hồ sơ"
+    text = f"Giấy AMã: KQ.G12.000001Giấy BMã: G19-KQ0060102{furniture}"
     assert clean_result(text) == "Giấy A\nGiấy B"
     assert clean_result("Từ khóaKhông có thông tinMô tảKhông có thông tin") is None
 

@@ -25,7 +25,8 @@ MARKS = "\u0300\u0301\u0303\u0309\u0323\u0302\u0306\u031b\u200b\u00a0\u00ad"
         ("qủa", "quả"),
         ("gìa", "già"),
         ("gì", "gì"),
-        ("gíêng", "gíêng"),  # two marks: no syllable, left as it is
+        ("gíêng", "giếng"),
+        ("gíếng", "gíếng"),  # two marks: no syllable, left as it is
         ("giếng", "giếng"),
         ("toàn", "toàn"),
         ("tòan", "toàn"),

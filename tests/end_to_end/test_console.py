@@ -1,0 +1,133 @@
+"""The operators' page: the first password, who waits, taking a conversation, answering, giving it back."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.end_to_end.conftest import Running, ask
+from tests.end_to_end.test_pages import serious_findings
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser]
+
+_PASSWORD = "mot con meo ngu tren mai"
+
+
+@pytest.fixture(scope="module")
+def operator(browser: Browser, system: Running) -> BrowserContext:
+    """An operator who has set the first password by the printed link and is logged in."""
+    context = browser.new_context(locale="vi-VN", viewport={"width": 1280, "height": 800}, bypass_csp=True)
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    page.goto(system.first_password_link())
+    page.fill("#password", "ngan")
+    page.fill("#again", "ngan")
+    page.click("button[type=submit]")
+    assert page.locator("[role=alert]").is_visible()
+    page.fill("#password", _PASSWORD)
+    page.fill("#again", _PASSWORD)
+    page.click("button[type=submit]")
+    page.fill("#login", "admin")
+    page.fill("#password", _PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_url("**/console")
+    page.close()
+    return context
+
+
+def test_the_link_works_once(operator: BrowserContext, browser: Browser, system: Running) -> None:
+    stranger = browser.new_context()
+    page = stranger.new_page()
+    response = page.goto(system.first_password_link())
+    assert response is not None
+    assert response.status == 403
+    assert page.locator("#password").count() == 0
+    stranger.close()
+
+
+def test_a_stranger_sees_the_log_in_form_and_nothing_else(browser: Browser, system: Running) -> None:
+    stranger = browser.new_context()
+    page = stranger.new_page()
+    for path in ("/console", "/console/tickets", "/console/conversations/x", "/console/list"):
+        page.goto(system.url + path)
+        assert page.url.endswith("/console/login")
+    page.fill("#login", "admin")
+    page.fill("#password", "khong phai mat khau")
+    page.click("button[type=submit]")
+    assert page.locator("[role=alert]").is_visible()
+    stranger.close()
+
+
+def test_from_the_queue_to_an_answer_and_back_to_the_assistant(
+    operator: BrowserContext, page: Page, system: Running
+) -> None:
+    desk = operator.new_page()
+    desk.goto(f"{system.url}/console")
+    ask(page, "cho tôi gặp người thật")
+
+    # The list of who waits comes by itself.
+    waiting = desk.locator("#list a", has_text="gặp người thật").first
+    waiting.wait_for()
+    waiting.click()
+    desk.locator(".messages .words", has_text="cho tôi gặp người thật").wait_for()
+    assert serious_findings(desk) == []
+
+    desk.get_by_role("button", name="Nhận trả lời").click()
+    desk.locator(".thread-head", has_text="Anh/chị đang trả lời").wait_for()
+    desk.fill("#text", "Dạ chào anh, em là nhân viên trực, em giúp gì được ạ?")
+    desk.press("#text", "Control+Enter")
+    page.locator("chat-1022 .message.operator", has_text="em là nhân viên trực").wait_for()
+    expect(desk.locator("#text")).to_have_value("")
+
+    field = page.locator("chat-1022 textarea")
+    field.fill("nhà em chưa có sổ đỏ thì làm sao")
+    field.press("Enter")
+    desk.locator(".messages .words", has_text="chưa có sổ đỏ").wait_for()
+
+    desk.get_by_role("button", name="Giao lại cho trợ lý").click()
+    page.locator("chat-1022 .message.system").last.wait_for()
+    assert "1.001193" in ask(page, "lam giay khai sinh cho con can gi")
+    desk.close()
+
+
+def test_what_was_written_survives_a_conversation_that_somebody_else_holds(
+    operator: BrowserContext, page: Page, system: Running
+) -> None:
+    ask(page, "cho gap nhan vien")
+    desk = operator.new_page()
+    desk.goto(f"{system.url}/console")
+    desk.locator("#list a").first.click()
+    desk.fill("#text", "Em chưa bấm nhận mà đã gửi")
+    desk.click("#reply button[type=submit]")
+    desk.locator("[role=alert]").wait_for()
+    expect(desk.locator("#text")).to_have_value("Em chưa bấm nhận mà đã gửi")
+    assert page.locator("chat-1022 .message.operator").count() == 0
+    desk.close()
+
+
+def test_a_form_from_another_site_changes_nothing(operator: BrowserContext, system: Running) -> None:
+    response = operator.request.post(f"{system.url}/console/logout", form={"csrf": "guessed"})
+    assert response.status == 403
+    assert re.search(r"/console$", operator.request.get(f"{system.url}/console").url)
+
+
+def test_a_ticket_is_listed_with_its_sender(operator: BrowserContext, page: Page, system: Running) -> None:
+    answer = ask(
+        page,
+        "Tôi tên Lê Thị Mai, sđt 0905 222 333, nhà 5 Lê Lợi phường Pleiku, "
+        "phản ánh cống trước nhà nghẹt nước tràn ra đường",
+    )
+    for _ in range(4):
+        if found := re.search(r"GL-\d{4}-\d{6}", answer):
+            break
+        answer = ask(page, "đúng rồi, đồng ý")
+    else:
+        pytest.fail(f"no ticket was opened; the last answer was: {answer}")
+    desk = operator.new_page()
+    desk.goto(f"{system.url}/console/tickets")
+    desk.get_by_role("link", name=found.group()).click()
+    assert "Lê Thị Mai" in desk.locator("main").inner_text()
+    assert "0905222333" in desk.locator("main").inner_text()
+    desk.close()
