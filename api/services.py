@@ -99,6 +99,7 @@ class Services:
         # Imported here: a process that serves no actions needs neither the index nor the model.
         from actions.dossiers import DossierClient, HttpDossiers, UnconnectedDossiers
         from actions.server import ActionServer
+        from actions.services import DeskHours, Office
         from actions.services import Services as ActionServices
         from kb_index.service import KnowledgeBase
 
@@ -110,8 +111,15 @@ class Services:
             dossiers = HttpDossiers(
                 self._http, settings.dossier_url, settings.dossier_token.get_secret_value()
             )
+        office = Office(
+            hotline=settings.hotline,
+            reception_address=settings.reception_address,
+            reception_hours=settings.reception_hours,
+            retention=settings.retention,
+            hours=DeskHours(always_open=settings.desk_always_open),
+        )
         self.actions = ActionServer(
-            ActionServices(kb=self.knowledge, tickets=self.tickets, dossiers=dossiers, clock=self.clock)
+            ActionServices(self.knowledge, self.tickets, dossiers, self.clock, office=office)
         )
         self._tasks.append(
             asyncio.create_task(self._refresh_for_ever(self.knowledge), name="knowledge-refresh")

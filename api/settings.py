@@ -42,6 +42,14 @@ class Settings(BaseSettings):
     )
     embedding_model: str | None = Field(None, description="Sentence-embedding model; none: the trained one")
     serve_actions: bool = Field(True, description="Answer the bot's action calls in this process")
+    hotline: str = Field("0269.1022", description="Telephone number people are told to call")
+    desk_always_open: bool = Field(
+        True,
+        description="Somebody is at the desk day and night; off: office hours, Monday to Friday",
+    )
+    reception_address: str = Field("", description="Address of the citizen-reception office; empty: not said")
+    reception_hours: str = Field("", description="Its hours; empty: not said")
+    retention: str = Field("", description="How long a report's personal data is kept, as people read it")
     dossier_url: str = Field("", description="Base address of the one-stop system; empty: not connected")
     dossier_token: SecretStr = Field(SecretStr(""), description="Bearer token for the one-stop system")
     run_worker: bool = Field(True, description="Handle messages inside the app's process")

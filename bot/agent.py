@@ -24,6 +24,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 
 from bot.action_endpoint import ActionEndpoint, check_schema_once
 from bot.closing import closing_clause, merge
+from bot.context import in_context
 
 
 class TurnFailedError(Exception):
@@ -69,9 +70,10 @@ class TurnProcessor(MessageProcessor):
     ) -> dict[str, Any]:
         whole = super()._parse_message_with_graph(message, tracker, only_output_properties)
         clause = None if message.text.startswith("/") else closing_clause(message.text)
-        if clause is None:
-            return merge(whole, None)
-        return merge(whole, super()._parse_message_with_graph(UserMessage(clause), tracker))
+        closing = None if clause is None else super()._parse_message_with_graph(UserMessage(clause), tracker)
+        read = merge(whole, closing)
+        # A tapped button means what it says.
+        return read if message.text.startswith("/") else in_context(read, tracker)
 
     async def _run_action(
         self,

@@ -24,6 +24,8 @@ from database.base import Base, JsonColumn, UtcDateTime
 # ever. A database uses a partial index only when the query repeats its condition word for word: see IS_OPEN
 # below.
 _OPEN = text("state IN ('received', 'processing', 'pending')")
+_WORKED_ON = text("work_claim IS NOT NULL")
+_SENT_FROM = text("send_claim IS NOT NULL")
 
 
 class ConversationRow(Base):
@@ -39,6 +41,13 @@ class ConversationRow(Base):
         CheckConstraint("owner IN ('bot', 'queue', 'person')", name="owner"),
         Index("ix_conversations_owner_waiting", "owner", "waiting_since"),
         Index("ix_conversations_last_activity", "last_activity_at"),
+        # Held by few conversations at any time; looked through every few seconds.
+        Index(
+            "ix_conversations_work_claim", "work_claim", sqlite_where=_WORKED_ON, postgresql_where=_WORKED_ON
+        ),
+        Index(
+            "ix_conversations_send_claim", "send_claim", sqlite_where=_SENT_FROM, postgresql_where=_SENT_FROM
+        ),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)

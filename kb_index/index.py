@@ -17,7 +17,8 @@ from kb_index.keyword import KeywordIndex
 from kb_index.texts import PARTS, EntryTexts, bare, sounds, syllables, terms
 
 FORMAT = 1
-_SOUND_PARTS = ("title", "names")
+# Marks and sounds are only compared where an entry is named.
+_NAMING_PARTS = ("title", "names")
 _VECTORS_SEARCHED = 160
 
 # One thread: the index is small, and the machine has other things to do.
@@ -57,12 +58,14 @@ class SearchIndex:
             vectors.add(encoder.encode(texts))
         return cls(
             entries=list(entries),
-            marked=KeywordIndex.build([_terms(entry) for entry in words], PARTS),
+            marked=KeywordIndex.build(
+                [{part: terms(entry[part]) for part in _NAMING_PARTS} for entry in words], _NAMING_PARTS
+            ),
             bare=KeywordIndex.build(
                 [{k: terms(bare(v)) for k, v in entry.items()} for entry in words], PARTS
             ),
             sound=KeywordIndex.build(
-                [{part: sounds(entry[part]) for part in _SOUND_PARTS} for entry in words], _SOUND_PARTS
+                [{part: sounds(entry[part]) for part in _NAMING_PARTS} for entry in words], _NAMING_PARTS
             ),
             vectors=vectors,
             owners=np.array(owners, dtype=np.int32),
@@ -104,7 +107,3 @@ class SearchIndex:
             vectors=faiss.read_index(str(folder / "vectors.faiss")),
             owners=np.load(folder / "owners.npy", allow_pickle=False),
         )
-
-
-def _terms(words: dict[str, list[str]]) -> dict[str, list[str]]:
-    return {part: terms(items) for part, items in words.items()}

@@ -48,7 +48,7 @@ class TicketRow(Base):
     field_group: Mapped[int | None]
     field: Mapped[str | None]
     consented_at: Mapped[datetime]
-    opened_at: Mapped[datetime]
+    opened_at: Mapped[datetime] = mapped_column(index=True)
     state_since: Mapped[datetime]
 
 

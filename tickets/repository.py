@@ -41,6 +41,12 @@ async def find_of_conversation(
     return list((await session.scalars(statement)).all())
 
 
+async def latest(session: AsyncSession, limit: int) -> list[TicketRow]:
+    """Return the newest tickets, newest first."""
+    statement = select(TicketRow).order_by(TicketRow.opened_at.desc(), TicketRow.code.desc()).limit(limit)
+    return list((await session.scalars(statement)).all())
+
+
 def add(session: AsyncSession, row: TicketRow) -> None:
     """Add a new ticket."""
     session.add(row)

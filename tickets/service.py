@@ -109,6 +109,12 @@ class TicketService:
         """Return the tickets opened from a conversation, newest first."""
         return await self._of_conversation(conversation_id, None, limit)
 
+    async def latest(self, *, limit: int = 100) -> list[Ticket]:
+        """Return the newest tickets, newest first."""
+        async with self._database.read() as session:
+            rows = await repository.latest(session, limit)
+        return [Ticket.model_validate(row) for row in rows]
+
     async def timeline(self, ticket: Ticket) -> list[TicketEvent]:
         """Return all events of a ticket in order."""
         async with self._database.read() as session:

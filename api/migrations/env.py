@@ -1,4 +1,4 @@
-"""Alembic's entrance: works on the connection it is given, or opens DATABASE_URL to compare models with it."""
+"""Alembic's entrance: migrates the connection it is given, or opens the instance's database itself."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ import asyncio
 from alembic import context
 from sqlalchemy.engine import Connection
 
-import accounts.models
-import conversations.models
-import kb_index.models
-import tickets.models  # noqa: F401 - importing a model is what makes it known
+import accounts.models as _accounts
+import conversations.models as _conversations
+import kb_index.models as _knowledge
+import tickets.models as _tickets
 from api.settings import Settings
 from database.base import Base
 from database.engine import Database
 
+# Importing a model is what makes its table known.
+TABLES = (_accounts, _conversations, _knowledge, _tickets)
+
 
 def migrate(connection: Connection) -> None:
+    """Run the steps that `connection`'s database lacks, in its transaction."""
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
@@ -28,6 +32,7 @@ def migrate(connection: Connection) -> None:
 
 
 async def open_and_migrate() -> None:
+    """Migrate the database that the settings name."""
     database = Database(Settings().resolved_database_url())
     async with database.engine.execution_options(writes=True).begin() as connection:
         await connection.run_sync(migrate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -191,6 +191,7 @@ async def reply(
         session,
         conversation_id,
         show,
+        "reply",
         services.desk.reply(conversation_id, session.user.id, text, key=key),
     )
 
@@ -209,7 +210,7 @@ async def change(
     if action not in actions:
         raise ConversationNotFoundError
     return await _change(
-        services, session, conversation_id, show, actions[action](conversation_id, session.user.id)
+        services, session, conversation_id, show, action, actions[action](conversation_id, session.user.id)
     )
 
 
@@ -256,12 +257,18 @@ async def _changes(services: Services) -> AsyncIterator[bytes]:
 
 
 async def _change(
-    services: Services, session: SessionInfo, conversation_id: str, show: str, action: Any
+    services: Services,
+    session: SessionInfo,
+    conversation_id: str,
+    show: str,
+    what: str,
+    action: Awaitable[Any],
 ) -> HTMLResponse:
-    """Do `action`; answer with the conversation as it is then, and with what stood in the way."""
+    """Do `action`, put `what` was done on the audit trail, answer with the conversation as it is then."""
     error, status = None, 200
     try:
         await action
+        await services.accounts.record(session.user.id, f"conversation.{what}", conversation_id)
     except HeldByOtherError as held:
         name = await _name(services, held.held_by)
         error, status = say("console.error.taken", name=name), 409
