@@ -23,6 +23,7 @@ from actions.replies import (
 )
 from actions.services import Services
 from actions.turn import Turn
+from kb_index.phrases import short_name
 from kb_index.rendering import Rendered, render
 from kb_index.schemas import Article, Procedure
 from kb_index.service import Hit, SearchResult
@@ -246,7 +247,7 @@ class Answerer:
         return hand_over(self._services, reason, lead=say("dialogue.answer.nothing"), record=record)
 
     def _clarify(self, one: _Answered, tries: int) -> Outcome:
-        offered = [{"code": hit.code, "title": hit.short_name} for hit in one.decision.hits]
+        offered = _named(one.decision.hits)
         buttons = [
             Button(item["title"], command("choose_option", option=str(number)))
             for number, item in enumerate(offered, start=1)
@@ -367,3 +368,12 @@ def _in_order(rankings: list[tuple[tuple[str, float], ...]]) -> tuple[tuple[str,
     for code, score in [*heads, *rest]:
         merged.setdefault(code, score)
     return tuple(merged.items())
+
+
+def _named(hits: Sequence[Hit]) -> list[dict[str, str]]:
+    """Return the choices offered; where two short names are the same, their codes tell them apart."""
+    names = [short_name(hit.short_name) for hit in hits]
+    return [
+        {"code": hit.code, "title": name if names.count(name) == 1 else f"{name} ({hit.code})"}
+        for hit, name in zip(hits, names, strict=True)
+    ]

@@ -121,7 +121,8 @@ class BotClient:
             try:
                 turn = BotTurn.model_validate_json(await response.read())
             except ValidationError as error:
-                log.warning("bot_malformed", errors=error.error_count())
+                where = [".".join(map(str, item["loc"])) for item in error.errors(include_input=False)]
+                log.warning("bot_malformed", where=where[:5])
                 raise BotError("bot_malformed") from error
         if not any(message.text.strip() for message in turn.messages):
             raise BotError("bot_silent")

@@ -54,12 +54,6 @@ FEATURES = (
     "unexplained",
     "unnamed",
     "foreign_words",
-    # Of an entry without everyday names the title is all there is to go by.
-    "title_alone",
-    "query_in_title_alone",
-    "title_in_query_alone",
-    "dense_alone",
-    "marked_alone",
 )
 _KEYWORD_CANDIDATES = 40
 _DENSE_CANDIDATES = 40
@@ -178,14 +172,6 @@ class FeatureMaker:
         for number in chosen:
             words = self._entry_words(number)
             similarity = dense.get(number, floor)
-            covered = asked.against(words)
-            alone = (
-                float(parts[number, 0]) / scale,
-                covered[0],
-                covered[1],
-                similarity,
-                float(marked[number, 0]) / scale,
-            )
             share = float(keyword[number]) / scale
             rows.append(
                 (
@@ -199,13 +185,12 @@ class FeatureMaker:
                     _reciprocal(keyword_rank.get(number)),
                     best_dense - similarity,
                     1 - float(keyword[number]) / best_keyword,
-                    *covered,
+                    *asked.against(words),
                     *self._static[number].tolist(),
                     share * similarity,
                     max(parts[number, 0], parts[number, 1]) / scale,
                     max(marked[number, 0], marked[number, 1]) / scale,
                     *asked.summary(words),
-                    *(np.array(alone) * (not words.names)).tolist(),
                 )
             )
         return chosen, np.array(rows, dtype=np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -53,7 +53,7 @@ class SearchResult:
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """Everything a search reads, of one version; never changed, replaced whole."""
+    """Everything a search reads, of one version; replaced whole by the next."""
 
     number: int
     entries: dict[str, Procedure | Article]
@@ -61,6 +61,20 @@ class _Snapshot:
     maker: FeatureMaker
     ranker: Ranker
     lexicon: Lexicon
+    barred_by_day: dict[date, frozenset[int]] = field(default_factory=dict)
+
+    def barred(self, today: date) -> frozenset[int]:
+        """Return the numbers of the entries that may not answer today; found once a day."""
+        found = self.barred_by_day.get(today)
+        if found is None:
+            found = frozenset(
+                number
+                for number, texts in enumerate(self.index.entries)
+                if (entry := self.entries.get(texts.key)) is None or not entry.is_effective(today)
+            )
+            self.barred_by_day.clear()
+            self.barred_by_day[today] = found
+        return found
 
 
 class KnowledgeBase:
@@ -131,7 +145,7 @@ class KnowledgeBase:
         """
         state = self._state
         query = read_query(text[:_MAX_QUESTION], state.lexicon)
-        chosen, features = state.maker.candidates(query, self._barred(state))
+        chosen, features = state.maker.candidates(query, state.barred(self._today()))
         if not chosen:
             return SearchResult([], 0.0)
         scores = state.ranker.scores(features)
@@ -186,14 +200,6 @@ class KnowledgeBase:
 
     def _today(self) -> date:
         return local(self._clock.now()).date()
-
-    def _barred(self, state: _Snapshot) -> frozenset[int]:
-        today = self._today()
-        return frozenset(
-            number
-            for number, texts in enumerate(state.index.entries)
-            if (entry := state.entries.get(texts.key)) is None or not entry.is_effective(today)
-        )
 
 
 async def read_entries(database: Database) -> dict[str, Procedure | Article]:

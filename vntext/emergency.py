@@ -21,7 +21,7 @@ from typing import Any, Literal
 import yaml
 
 from vntext.canonical import canonical
-from vntext.phrases import Found, Pattern, PhraseIndex, Word, hold_bare, words_of
+from vntext.phrases import Found, Pattern, PhraseIndex, Word, hold_bare, hold_phrases, words_of
 
 Kind = Literal["113", "114", "115"]
 KINDS: tuple[Kind, ...] = ("113", "114", "115")
@@ -89,6 +89,11 @@ class _Table:
             ]
 
         self.bare_words = frozenset(content["everyday"]["bare_words"].split())
+        self.sure_words = frozenset(content["everyday"]["sure_words"].split())
+        self.bare_phrases: dict[str, list[tuple[str, ...]]] = {}
+        for phrase in content["everyday"]["bare_phrases"].split():
+            parts = tuple(phrase.split("_"))
+            self.bare_phrases.setdefault(parts[0], []).append(parts)
         self.rules: dict[str, _Rule] = {}
         for rank, (name, row) in enumerate(content["rules"].items()):
             self.rules[name] = _Rule(
@@ -124,11 +129,11 @@ def _read(text: str) -> list[Word]:
     """Return the words of the message; in marked text, everyday bare words lose the reading with marks."""
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST // 2]} . {text[-_LONGEST // 2 :]}"
-    words = words_of(canonical(text))
+    words = words_of(canonical(text), _TABLE.sure_words)
     marked = sum(not word.key.isascii() for word in words)
-    if marked * 2 < len(words) - 2:
-        return words
-    return hold_bare(words, _TABLE.bare_words)
+    if marked * 2 >= len(words) - 2:
+        return hold_bare(words, _TABLE.bare_words)
+    return hold_phrases(words, _TABLE.bare_phrases)
 
 
 def _blank(words: list[Word], figures: list[Found]) -> list[Word]:

@@ -11,7 +11,9 @@ A pattern is words separated by spaces. Each is one of
 - `#`, `^`, `$`: a number, the beginning and the end of the message.
 
 Marked words are compared by `loose`, which forgives what is misspelt by ear (hỏi and ngã, n and ng, c and t
-at the end, ch and tr, s and x, d and gi, ă and â).
+at the end, ch and tr, s and x, d and gi, ă and â). Words so frequent that they are nobody's misspelling
+("tốn", "xác", "công") can be held to what is written, see `hold_sure`; bare words likewise, see `hold_bare`
+and `hold_phrases`.
 
 Matching walks tokens, not characters, and every gap is bounded: time grows with the length of the text alone.
 """
@@ -19,7 +21,7 @@ Matching walks tokens, not characters, and every gap is bounded: time grows with
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -28,7 +30,7 @@ from vntext.syllable import Syllable, parse, write
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+|[.!?;\n…]")
 _BREAK = "."
-_CERTAINLY_BARE = "="  # behind the key of a bare word that is known not to stand for a marked one
+_CERTAIN = "="  # behind the key of a word that stands for itself: no other marks, no other spelling
 _START, _END, _NUMBER = "^", "$", "#"
 _ONSETS = {"tr": "ch", "x": "s", "gi": "d"}
 _ENDS = (("ng", "n"), ("ch", "t"), ("c", "t"))
@@ -73,19 +75,49 @@ def _word(token: str) -> Word:
     return Word(loose(token), strip_marks(token))
 
 
-def words_of(text: str) -> list[Word]:
-    """Split canonical text into the words that patterns are matched against, both ends of it marked."""
-    return [Word(_START, _START), *map(_word, _TOKEN.findall(text)), Word(_END, _END)]
+def words_of(text: str, sure: frozenset[str] = frozenset()) -> list[Word]:
+    """Split canonical text into the words that patterns are matched against, both ends of it marked.
+
+    Args:
+        text: canonical text.
+        sure: marked words so frequent that they are taken as written and never for a misspelling.
+    """
+    return [
+        Word(_START, _START),
+        *(
+            Word(token + _CERTAIN, strip_marks(token)) if token in sure else _word(token)
+            for token in _TOKEN.findall(text)
+        ),
+        Word(_END, _END),
+    ]
 
 
 def hold_bare(words: list[Word], everyday: frozenset[str]) -> list[Word]:
     """Return the words with the `everyday` ones among the bare kept from standing for marked words."""
     return [
-        Word(word.key + _CERTAINLY_BARE, word.bare)
+        Word(word.key + _CERTAIN, word.bare)
         if word.key in everyday and word.key == word.bare
         else word
         for word in words
     ]
+
+
+def hold_phrases(words: list[Word], phrases: Mapping[str, Iterable[tuple[str, ...]]]) -> list[Word]:
+    """Return the words with bare ones kept from standing for marked words where they make up a phrase.
+
+    Args:
+        words: the words of the message.
+        phrases: by their first word, bare word sequences that are ordinary Vietnamese ("cua dan").
+    """
+    held = list(words)
+    for start, word in enumerate(words):
+        for phrase in phrases.get(word.key, ()):
+            stop = start + len(phrase)
+            if stop <= len(words) and all(
+                words[start + offset].key == part for offset, part in enumerate(phrase)
+            ):
+                held[start:stop] = [Word(part + _CERTAIN, part) for part in phrase]
+    return held
 
 
 Keys = frozenset[str]
@@ -108,10 +140,10 @@ class _Gap:
 def _keys(word: str, exact: bool) -> Keys:
     plain = strip_marks(word)
     if exact:
-        return frozenset({loose(word)})
+        return frozenset({loose(word), word + _CERTAIN})
     if plain == word:
-        return frozenset({word, word + _CERTAINLY_BARE})
-    return frozenset({loose(word), plain})
+        return frozenset({word, word + _CERTAIN})
+    return frozenset({loose(word), plain, word + _CERTAIN})
 
 
 def _sequence(written: str, never_bare: frozenset[str]) -> tuple[Keys, ...]:
