@@ -1,7 +1,7 @@
 """Leaves out what a message cannot mean where it stands in the conversation.
 
-"Đèn đường hỏng trước số 12 Trần Phú" reads like the answer to "where?" as much as like a report. Whether it can be
-an answer is no question of its words: where nothing was asked, there is nothing to answer.
+"Đèn đường hỏng trước số 12 Trần Phú" reads like the answer to "where?" as much as like a report. Whether it can
+be an answer is no question of its words: where nothing was asked, there is nothing to answer.
 """
 
 from __future__ import annotations

@@ -90,7 +90,8 @@ async def say_in(
         now=now,
     )
     await repository.add_outbound(session, rows)
-    if rows:
+    if rows and author == "operator":
+        # The list shows what people said: that the assistant answered is no news to an operator.
         changes |= {"last_message": preview(rows[-1]["text"]), "last_author": author}
     await repository.change_conversation(
         session, conversation["id"], next_sequence=first + len(rows), last_activity_at=now, **changes

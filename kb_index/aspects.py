@@ -71,6 +71,7 @@ def _compiled() -> tuple[_Patterns, _Patterns, re.Pattern[str], _Words, _Words, 
 
 
 _STRONG, _WEAK, _NO_ASPECT, _FILLERS, _BARE_FILLERS, _ASPECT_WORDS = _compiled()
+_WORD = re.compile(r"[^\W_]+")
 _ASKS_WHETHER = re.compile(
     r"(?:mang|online|truc tuyen|vneid|dich vu cong|dvc|app|web)(?: \w+){0,8}? (?:duoc|chua)\b"
     r"|(?:duoc|nop|lam)(?: \w+){0,4}? (?:online|qua mang|tren mang|truc tuyen|vneid)"
@@ -123,24 +124,34 @@ def find_aspects(text: str) -> list[str]:
     return [match.aspect for match in match_aspects(text)]
 
 
+def asking_words(text: str) -> list[bool]:
+    """Return for each word of `canonical(text)` whether it only asks or fills; marks make no difference."""
+    taken = match_aspects(text)
+    return [
+        word.group() in _BARE_FILLERS or _names_aspect(word, taken) for word in _WORD.finditer(_bare(text))
+    ]
+
+
 def residue(text: str) -> list[str]:
     """Return the content words of `text` that say what it is about, as typed (canonical, lower case).
 
     Aspect words, question words, fillers and pronouns are taken away; nothing left means a follow-up such as
     "thế lệ phí bao nhiêu?".
     """
-    plain = canonical(text)
     taken = match_aspects(text)
     # Asked of what was typed: writing out chat spelling puts marks into unmarked messages.
     typed = normalise(text)
     fillers = _FILLERS if typed != strip_marks(typed) else _FILLERS | _BARE_FILLERS
-    words = []
-    for word in re.finditer(r"[^\W_]+", plain):
-        asked = any(match.start <= word.start() < match.end for match in taken)
-        if word.group() in fillers or (asked and strip_marks(word.group()) in _ASPECT_WORDS):
-            continue
-        words.append(word.group())
-    return words
+    return [
+        word.group()
+        for word in _WORD.finditer(canonical(text))
+        if word.group() not in fillers and not _names_aspect(word, taken)
+    ]
+
+
+def _names_aspect(word: re.Match[str], taken: list[AspectMatch]) -> bool:
+    asked = any(match.start <= word.start() < match.end for match in taken)
+    return asked and strip_marks(word.group()) in _ASPECT_WORDS
 
 
 def _bare(text: str) -> str:

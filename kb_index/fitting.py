@@ -19,7 +19,7 @@ from kb_index.index import SearchIndex
 from kb_index.lexicon import Lexicon
 from kb_index.noise import noisy
 from kb_index.query import read_query
-from kb_index.ranker import Linear, Ranker, confidence_row
+from kb_index.ranker import CONFIDENCE_FEATURES, Linear, Ranker, confidence_row
 from kb_index.texts import EntryTexts
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _generate(
 
 
 def _case(question: Question, maker: FeatureMaker, numbers: dict[str, int], lexicon: Lexicon) -> _Case:
-    chosen, features = maker.candidates(read_query(question.text, lexicon))
+    chosen, features = maker.candidates(read_query(question.text, lexicon, maker.pairs))
     right_numbers = {numbers[key] for key in question.keys if key in numbers}
     right = np.array([number in right_numbers for number in chosen], dtype=bool)
     return _Case(features, right, question.weight, bool(right.any()))
@@ -226,5 +226,9 @@ def default_ranking() -> Linear:
 
 def default_confidence() -> Linear:
     """Return the confidence used where there is nothing to fit on: similarity and coverage."""
-    weights = np.array([0, 0.3, 0, 4, 2, 0, 1, 2, 0, -0.5, 0], dtype=np.float32)
-    return Linear(np.zeros_like(weights), np.ones_like(weights), weights, -4.0)
+    names = {name: position for position, name in enumerate(CONFIDENCE_FEATURES)}
+    weights = np.zeros(len(CONFIDENCE_FEATURES), dtype=np.float32)
+    chosen = {"margin": 0.3, "dense": 4.0, "query_in_title": 2.0, "query_in_all": 1.0, "best_match": 2.0}
+    for name, weight in chosen.items():
+        weights[names[name]] = weight
+    return Linear(np.zeros_like(weights), np.ones_like(weights), weights, -5.0)

@@ -16,8 +16,8 @@ from kb_index.embedding import Encoder
 from kb_index.keyword import KeywordIndex
 from kb_index.texts import PARTS, EntryTexts, bare, sounds, syllables, terms
 
-FORMAT = 1
-# Marks and sounds are only compared where an entry is named.
+FORMAT = 2
+# Sounds are only compared where an entry is named.
 _NAMING_PARTS = ("title", "names")
 _VECTORS_SEARCHED = 160
 
@@ -31,13 +31,12 @@ class SearchIndex:
 
     Attributes:
         entries: what is indexed, in the order of the scores.
-        marked, bare, sound: keyword indexes of words as written, without marks, and by how they sound.
+        bare, sound: keyword indexes of words without marks, and by how they sound.
         vectors: FAISS index of titles and names.
         owners: for each vector the number of its entry.
     """
 
     entries: list[EntryTexts]
-    marked: KeywordIndex
     bare: KeywordIndex
     sound: KeywordIndex
     vectors: Any
@@ -58,9 +57,6 @@ class SearchIndex:
             vectors.add(encoder.encode(texts))
         return cls(
             entries=list(entries),
-            marked=KeywordIndex.build(
-                [{part: terms(entry[part]) for part in _NAMING_PARTS} for entry in words], _NAMING_PARTS
-            ),
             bare=KeywordIndex.build(
                 [{k: terms(bare(v)) for k, v in entry.items()} for entry in words], PARTS
             ),
@@ -86,7 +82,6 @@ class SearchIndex:
 
     def save(self, folder: Path) -> None:
         """Write the index into an existing, empty folder."""
-        self.marked.save(folder, "marked")
         self.bare.save(folder, "bare")
         self.sound.save(folder, "sound")
         faiss.write_index(self.vectors, str(folder / "vectors.faiss"))
@@ -101,7 +96,6 @@ class SearchIndex:
         tuples = ("names", "not_meant", "levels")
         return cls(
             entries=[EntryTexts(**{**item, **{key: tuple(item[key]) for key in tuples}}) for item in content],
-            marked=KeywordIndex.load(folder, "marked"),
             bare=KeywordIndex.load(folder, "bare"),
             sound=KeywordIndex.load(folder, "sound"),
             vectors=faiss.read_index(str(folder / "vectors.faiss")),

@@ -27,7 +27,8 @@ class Meaning:
 class Lexicon:
     """Looks terms up by their syllables.
 
-    A question with marks is matched on marked syllables (so "ma" is not "má"), one without on bare ones.
+    Marks decide between terms that are spelt alike without them, and whether a single syllable is meant at
+    all ("má" is not "mả"); otherwise a term is found however it is marked.
     """
 
     def __init__(self, entries: Iterable[LexiconTerm]) -> None:
@@ -44,16 +45,19 @@ class Lexicon:
         """Read a lexicon file; a missing one is an empty lexicon."""
         return cls(read_lexicon(path) if path.is_file() else [])
 
-    def find(self, words: Sequence[str], has_marks: bool) -> list[Meaning]:
+    def find(self, words: Sequence[str]) -> list[Meaning]:
         """Return the terms in a question, the longest at each place, left to right."""
-        table = self._marked if has_marks else self._bare
-        if not table:
+        if not self._bare:
             return []
+        plain = bare(list(words))
         meanings: list[Meaning] = []
         position = 0
         while position < len(words):
             for length in range(min(_LONGEST, len(words) - position), 0, -1):
-                entry = table.get(tuple(words[position : position + length]))
+                end = position + length
+                entry = self._marked.get(tuple(words[position:end]))
+                if entry is None and (length > 1 or words[position] == plain[position]):
+                    entry = self._bare.get(tuple(plain[position:end]))
                 if entry is not None:
                     meanings.append(
                         Meaning(

@@ -2,74 +2,90 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
-from kb_index.aspects import residue
+from kb_index.aspects import asking_words
 from kb_index.lexicon import Lexicon, Meaning
-from kb_index.texts import bare, query_syllables
-from vntext.normalise import normalise, strip_marks
+from kb_index.texts import EntryTexts, bare, query_syllables, syllables
+from vntext.normalise import strip_marks
 
 # Words that only ask ("bao nhiêu", "cần gì") or name an aspect ("lệ phí") say little of what it is about.
-_ASKING = 0.15
+_ASKING = 0.08
 _EXPANDED = 0.7
 
 
 @dataclass(frozen=True)
 class Query:
-    """What search works on.
+    """What search works on; but for `words` the same whether marks were typed or not.
 
     Attributes:
         words: syllables as typed (canonical).
         bare: the same without marks.
-        weights: how much each word matters, 0 to 1.
-        has_marks: whether anything in it carries a mark.
+        weights: how much each word matters: 1, or hardly anything where it only asks.
         meanings: everyday terms found in it.
-        marked_terms: words and pairs with their weights, expansions included.
-        bare_terms: the same without marks.
+        terms: words and pairs without marks with their weights, expansions included.
         variants: texts to encode: the question, and the question with official terms put in.
     """
 
     words: tuple[str, ...]
     bare: tuple[str, ...]
     weights: tuple[float, ...]
-    has_marks: bool
     meanings: tuple[Meaning, ...]
-    marked_terms: tuple[tuple[str, float], ...]
-    bare_terms: tuple[tuple[str, float], ...]
+    terms: tuple[tuple[str, float], ...]
     variants: tuple[str, ...]
 
 
-def read_query(text: str, lexicon: Lexicon) -> Query:
-    """Analyse what somebody typed."""
+def title_pairs(entries: Iterable[EntryTexts]) -> frozenset[str]:
+    """Return the pairs of neighbours (`a_b`, without marks) in the titles: what belongs together in a topic."""
+    return frozenset(
+        f"{first}_{second}" for entry in entries for first, second in pairwise(bare(syllables(entry.title)))
+    )
+
+
+def read_query(text: str, lexicon: Lexicon, pairs: frozenset[str] = frozenset()) -> Query:
+    """Analyse what somebody typed.
+
+    Args:
+        text: as typed, or canonical.
+        lexicon: everyday terms.
+        pairs: neighbours in titles. A word that looks like a question word is none where it stands in one of
+            them with a word of substance: the first of "kinh doanh" (typed without marks) is no "kính".
+    """
     words = query_syllables(text)
     stripped = bare(words)
-    # Asked of what was typed: writing out chat spelling puts marks into unmarked messages.
-    typed = normalise(text)
-    has_marks = typed != strip_marks(typed)
-    left = _count(residue(text))
-    weights = []
-    for word in words:
-        matters = left.get(word, 0) > 0
-        weights.append(1.0 if matters else _ASKING)
-    meanings = lexicon.find(words, has_marks)
-    expansions = [list(term) for meaning in meanings for term in meaning.means]
+    meanings = lexicon.find(words)
+    weights = _weights(text, stripped, meanings, pairs)
+    expansions = [bare(list(term)) for meaning in meanings for term in meaning.means]
     return Query(
         words=tuple(words),
         bare=tuple(stripped),
         weights=tuple(weights),
-        has_marks=has_marks,
         meanings=tuple(meanings),
-        marked_terms=tuple(_weighted(words, weights, expansions)),
-        bare_terms=tuple(_weighted(stripped, weights, [bare(term) for term in expansions])),
-        variants=tuple(_variants(words, weights, meanings)),
+        terms=tuple(_weighted(stripped, weights, expansions)),
+        variants=tuple(_variants([strip_marks(word) for word in words], weights, meanings)),
     )
 
 
-def _count(words: list[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for word in words:
-        counts[word] = counts.get(word, 0) + 1
-    return counts
+def _weights(text: str, words: list[str], meanings: list[Meaning], pairs: frozenset[str]) -> list[float]:
+    asking = asking_words(text)
+    assert len(asking) == len(words)
+    kept = [not only_asks for only_asks in asking]
+    for place, only_asks in enumerate(asking):
+        if only_asks:
+            before = place > 0 and not asking[place - 1] and f"{words[place - 1]}_{words[place]}" in pairs
+            after = (
+                place + 1 < len(words)
+                and not asking[place + 1]
+                and f"{words[place]}_{words[place + 1]}" in pairs
+            )
+            kept[place] = before or after
+    for meaning in meanings:
+        kept[meaning.start : meaning.end] = [True] * (meaning.end - meaning.start)
+    if not any(kept):
+        return [1.0] * len(words)
+    return [1.0 if keep else _ASKING for keep in kept]
 
 
 def _weighted(words: list[str], weights: list[float], expansions: list[list[str]]) -> list[tuple[str, float]]:
@@ -91,17 +107,16 @@ def _weighted(words: list[str], weights: list[float], expansions: list[list[str]
 
 
 def _variants(words: list[str], weights: list[float], meanings: list[Meaning]) -> list[str]:
-    content = [word for word, weight in zip(words, weights, strict=True) if weight > _ASKING]
-    texts = [" ".join(content or words)]
+    kept = [(word, weight > _ASKING) for word, weight in zip(words, weights, strict=True)]
+
+    def content(start: int, end: int) -> list[str]:
+        return [word for word, matters in kept[start:end] if matters]
+
+    texts = [" ".join(content(0, len(kept)))]
     for meaning in meanings:
         for term in meaning.means[:3]:
-            before = [
-                w
-                for w, f in zip(words[: meaning.start], weights[: meaning.start], strict=True)
-                if f > _ASKING
-            ]
-            after = [
-                w for w, f in zip(words[meaning.end :], weights[meaning.end :], strict=True) if f > _ASKING
-            ]
-            texts.append(" ".join([*before, *term, *after]))
+            official = [strip_marks(word) for word in term]
+            texts.append(
+                " ".join([*content(0, meaning.start), *official, *content(meaning.end, len(kept))])
+            )
     return list(dict.fromkeys(text for text in texts if text))[:8]

@@ -15,20 +15,34 @@ from kb_index.features import FEATURES
 
 Floats = NDArray[np.float32]
 
-CONFIDENCE_FEATURES = (
-    "best",
-    "margin",
-    "share",
+# Figures of the first candidate that say how well it fits, besides how it compares with the others.
+_OF_FIRST = (
     "dense",
-    "query_in_title",
-    "query_in_names",
-    "query_in_all",
-    "name_match",
-    "title_match",
-    "variant_missing",
     "sound",
+    "keyword",
+    "article",
+    "has_names",
+    "query_in_title",
+    "title_in_query",
+    "query_in_names",
+    "name_in_query",
+    "query_in_all",
+    "variant_missing",
+    "variant_extra",
+    "best_inside",
+    "best_match",
+    "title_match",
+    "unexplained",
+    "unnamed",
+    "foreign_words",
+    "foreign_weight",
+    "pairs_in_title",
+    "pairs_in_names",
+    "other_marks",
 )
-_NAME = {name: position for position, name in enumerate(FEATURES)}
+CONFIDENCE_FEATURES = ("best", "margin", "margin_third", "share", *_OF_FIRST)
+_FARTHEST = 5.0
+_PLACES = [FEATURES.index(name) for name in _OF_FIRST]
 
 
 @dataclass(frozen=True)
@@ -90,26 +104,17 @@ class Ranker:
 
 def confidence_row(features: Floats, scores: Floats, order: Sequence[int]) -> Floats:
     """Return the figures the confidence is read from, for candidates in the order of their scores."""
-    first = features[order[0]]
     best = float(scores[order[0]])
-    margin = best - float(scores[order[1]]) if len(order) > 1 else 5.0
     share = float(1 / np.exp(scores - best).sum())
-    return np.array(
-        [
-            best,
-            min(margin, 5.0),
-            share,
-            first[_NAME["dense"]],
-            first[_NAME["query_in_title"]],
-            first[_NAME["query_in_names"]],
-            first[_NAME["query_in_all"]],
-            first[_NAME["query_in_names"]] * first[_NAME["name_in_query"]],
-            first[_NAME["query_in_title"]] * first[_NAME["title_in_query"]],
-            first[_NAME["variant_missing"]],
-            first[_NAME["sound"]],
-        ],
-        dtype=np.float32,
-    )
+    compared = [best, _margin(scores, order, 1), _margin(scores, order, 2), share]
+    return np.concatenate([np.array(compared, dtype=np.float32), features[order[0], _PLACES]])
+
+
+def _margin(scores: Floats, order: Sequence[int], place: int) -> float:
+    """Return how far the candidate at `place` is behind the first."""
+    if len(order) <= place:
+        return _FARTHEST
+    return min(float(scores[order[0]]) - float(scores[order[place]]), _FARTHEST)
 
 
 def _plain(linear: Linear) -> dict[str, object]:

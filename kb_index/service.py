@@ -144,7 +144,7 @@ class KnowledgeBase:
             limit: at most so many hits.
         """
         state = self._state
-        query = read_query(text[:_MAX_QUESTION], state.lexicon)
+        query = read_query(text[:_MAX_QUESTION], state.lexicon, state.maker.pairs)
         chosen, features = state.maker.candidates(query, state.barred(self._today()))
         if not chosen:
             return SearchResult([], 0.0)

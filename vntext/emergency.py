@@ -21,7 +21,15 @@ from typing import Any, Literal
 import yaml
 
 from vntext.canonical import canonical
-from vntext.phrases import Found, Pattern, PhraseIndex, Word, hold_bare, hold_phrases, words_of
+from vntext.phrases import (
+    Found,
+    Pattern,
+    PhraseIndex,
+    Word,
+    hold_bare,
+    hold_phrases,
+    words_of,
+)
 
 Kind = Literal["113", "114", "115"]
 KINDS: tuple[Kind, ...] = ("113", "114", "115")

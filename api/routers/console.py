@@ -152,7 +152,7 @@ async def conversations(
     opened: Annotated[str, Query(alias="open", max_length=64)] = "",
 ) -> HTMLResponse:
     """The list alone, for refreshing."""
-    return page("console/_list.html", **await _list(services, session, show), open=opened)
+    return page("console/_list.html", **await _list(services, session, show, opened))
 
 
 @router.get("/conversations/{conversation_id}")
@@ -162,8 +162,11 @@ async def conversation(
     """The list and one conversation."""
     detail = await services.desk.open(conversation_id)
     await services.desk.mark_read(conversation_id, session.user.id)
-    context = {**await _list(services, session, show), **await _thread(services, session, detail, show)}
-    return page("console/desk.html", **{**context, **_frame(session)}, open=conversation_id)
+    context = {
+        **await _list(services, session, show, conversation_id),
+        **await _thread(services, session, detail, show),
+    }
+    return page("console/desk.html", **{**context, **_frame(session)})
 
 
 @router.get("/conversations/{conversation_id}/thread")
@@ -281,7 +284,9 @@ async def _change(
     return page("console/_thread.html", status=status, **{**context, "error": error})
 
 
-async def _list(services: Services, session: SessionInfo, show: str) -> dict[str, Any]:
+async def _list(
+    services: Services, session: SessionInfo, show: str, opened: str | None = None
+) -> dict[str, Any]:
     wanted = {
         "waiting": ConversationFilter(owner="queue"),
         "mine": ConversationFilter(owner="person", assigned_to=session.user.id),
@@ -293,7 +298,7 @@ async def _list(services: Services, session: SessionInfo, show: str) -> dict[str
         return max(0, int((now - instant).total_seconds() // 60))
 
     found = await services.desk.list_conversations(wanted, limit=100)
-    return {"conversations": found, "show": show, "minutes_since": minutes_since, "open": None}
+    return {"conversations": found, "show": show, "minutes_since": minutes_since, "open": opened}
 
 
 async def _thread(

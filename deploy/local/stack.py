@@ -7,7 +7,7 @@ import secrets
 import shutil
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -140,10 +140,11 @@ class Stack:
         ready = _answers(f"http://127.0.0.1:{self.bot_port}/webhooks/gateway/health")
         return Service("bot", command, ready, self.environment(), start_seconds=180)
 
-    def app_service(self) -> Service:
-        """The application."""
+    def app_service(self, settings: Mapping[str, str] | None = None) -> Service:
+        """The application, with further settings where given."""
         ready = _answers(f"{self.url}/health/live")
-        return Service("app", (sys.executable, "-m", "api"), ready, self.environment(), start_seconds=120)
+        environment = {**self.environment(), **(settings or {})}
+        return Service("app", (sys.executable, "-m", "api"), ready, environment, start_seconds=120)
 
 
 def _redis_server() -> str:

@@ -76,6 +76,10 @@ class Supervisor:
             self._keepers[service.name] = asyncio.create_task(self._keep(service), name=service.name)
         await asyncio.gather(*(self._wait_ready(service) for service in services))
 
+    def pids(self) -> dict[str, int]:
+        """Return the process ids of the services that run."""
+        return {name: process.pid for name, process in self._processes.items() if process.returncode is None}
+
     async def stop(self) -> None:
         """Stop all services, the last started first; what does not end in time is killed."""
         self._stopping = True

@@ -36,7 +36,11 @@ def test_at_first_a_message_answers_nothing() -> None:
 
 @pytest.mark.parametrize(
     "event",
-    [ActiveLoop("report_form"), SlotSet("candidates", [{"code": "1.001193"}]), SlotSet("pending_aspects", ["fee"])],
+    [
+        ActiveLoop("report_form"),
+        SlotSet("candidates", [{"code": "1.001193"}]),
+        SlotSet("pending_aspects", ["fee"]),
+    ],
 )
 def test_what_was_asked_may_be_answered(event: object) -> None:
     assert in_context(_PARSED, _tracker(event)) == _PARSED

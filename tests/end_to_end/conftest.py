@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 
 from deploy.local.prepare import find_chromium
 from deploy.local.stack import ROOT, Stack
@@ -30,6 +30,7 @@ class Running:
     stack: Stack
     process: subprocess.Popen[str]
     printed: list[str]
+    reader: threading.Thread
 
     @property
     def url(self) -> str:
@@ -69,7 +70,8 @@ def start(stack: Stack) -> Running:
             lines.put(line.rstrip())
         lines.put(None)
 
-    threading.Thread(target=read, daemon=True).start()
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
     deadline = time.monotonic() + _START_SECONDS
     while True:
         line = lines.get(timeout=max(0.1, deadline - time.monotonic()))
@@ -78,13 +80,17 @@ def start(stack: Stack) -> Running:
         if "Ctrl-C stops everything" in line:
             break
     # The reader goes on, so that the pipe never fills up.
-    return Running(stack, process, printed)
+    return Running(stack, process, printed, reader)
 
 
 def stop(running: Running) -> int:
     """Press Ctrl-C and return the exit code."""
     running.process.send_signal(signal.SIGINT)
-    return running.process.wait(timeout=60)
+    code = running.process.wait(timeout=60)
+    running.reader.join(timeout=10)
+    assert running.process.stdout is not None
+    running.process.stdout.close()
+    return code
 
 
 @pytest.fixture(scope="session")
@@ -124,6 +130,8 @@ def browser() -> Iterator[Browser]:
                 "--disable-gpu",
                 "--disable-background-networking",
                 "--disable-component-update",
+                # The tests' pages come from this machine; real sites reach a public server.
+                "--disable-features=LocalNetworkAccessChecks",
             ],
         )
         yield chromium
@@ -156,7 +164,12 @@ def ask(page: Page, text: str) -> str:
     field.fill(text)
     field.press("Enter")
     answers.nth(before).wait_for()
-    return answers.nth(before).inner_text()
+    return said(answers.nth(before))
+
+
+def said(message: Locator) -> str:
+    """Return what a message says, without the speaker's name, which is there for screen readers."""
+    return str(message.evaluate("e => e.innerText.replace(/^[^\\n]*: *\\n+/, '')"))
 
 
 @pytest.fixture(scope="session")

@@ -68,7 +68,7 @@ def test_from_the_queue_to_an_answer_and_back_to_the_assistant(
     ask(page, "cho tôi gặp người thật")
 
     # The list of who waits comes by itself.
-    waiting = desk.locator("#list a", has_text="gặp người thật").first
+    waiting = desk.locator("#list a", has_text="cho tôi gặp người thật").first
     waiting.wait_for()
     waiting.click()
     desk.locator(".messages .words", has_text="cho tôi gặp người thật").wait_for()

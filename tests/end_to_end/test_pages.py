@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from deploy.local.stack import ROOT
-from tests.end_to_end.conftest import Running, ask
+from tests.end_to_end.conftest import Running, ask, said
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
@@ -66,7 +66,6 @@ def test_nothing_is_cut_off_and_the_field_to_write_in_is_on_the_first_screen(
 
 
 def test_everything_can_be_done_with_the_keyboard(page: Page) -> None:
-    page.locator("body").click(position={"x": 5, "y": 5})
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
@@ -100,8 +99,7 @@ def test_a_reload_shows_the_conversation_as_it_was(page: Page) -> None:
     answer = ask(page, "thủ tục đăng ký tạm trú cần giấy tờ gì")
     page.reload()
     page.locator("chat-1022 .message.citizen").first.wait_for()
-    shown = page.locator("chat-1022 .message:not(.citizen)").last.inner_text()
-    assert shown == answer
+    assert said(page.locator("chat-1022 .message:not(.citizen)").last) == answer
 
 
 def test_what_people_type_is_never_read_as_html(page: Page) -> None:
@@ -115,10 +113,10 @@ def test_the_widget_is_one_script_tag_on_any_site(browser: Browser, system: Runn
     page = context.new_page()
     tag = f'<script type="module" src="{system.url}/static/chat/widget.js"></script>'
     page.route(
-        "http://portal.test/",
+        "http://localhost:1022/",
         lambda route: route.fulfill(body=f"<p>Cổng xã</p>{tag}", content_type="text/html"),
     )
-    page.goto("http://portal.test/")
+    page.goto("http://localhost:1022/")
     page.locator("chat-1022 .launcher").click()
     page.locator("chat-1022 .message.bot").first.wait_for()
     assert "114" in ask(page, "chay nha roi cuu voi")

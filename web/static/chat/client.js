@@ -56,7 +56,7 @@ export class ChatClient extends EventTarget {
 
   /** Queues a message and sends it as soon as it can be sent. */
   send(text, { postback = false, title = null } = {}) {
-    const message = { client_id: crypto.randomUUID(), text, postback, title: title ?? text };
+    const message = { client_id: newId(), text, postback, title: title ?? text };
     this.#queue.push(message);
     writeQueue(this.#queue);
     this.#tell("queued", message);
@@ -186,6 +186,15 @@ export class ChatClient extends EventTarget {
     error.refused = response.status >= 400 && response.status < 500 && ![401, 408, 429].includes(response.status);
     throw error;
   }
+}
+
+/* A random UUID (RFC 9562, version 4). crypto.randomUUID is kept from pages without TLS, as some agencies' are. */
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
 function pause(milliseconds) {

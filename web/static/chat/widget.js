@@ -34,6 +34,7 @@ class Chat1022 extends HTMLElement {
   #client = null;
   #pending = new Map();
   #seen = new Set();
+  #state = { online: true, owner: "bot" };
 
   connectedCallback() {
     if (this.#root) return;
@@ -55,12 +56,6 @@ class Chat1022 extends HTMLElement {
     this.#part(".launcher").hidden = true;
     if (!this.#client) this.#begin();
     if (!this.hasAttribute("inline")) this.#part("textarea").focus();
-  }
-
-  /** Sends `text` as if the visitor had typed it. */
-  ask(text) {
-    this.open();
-    this.#client.send(text);
   }
 
   #part(selector) {
@@ -213,17 +208,14 @@ class Chat1022 extends HTMLElement {
     bubble.append(this.#stateLine(reason));
   }
 
-  #showState({ online, owner, error }) {
-    const notice = this.#part(".notice");
-    if (online === false) {
-      notice.textContent = navigator.onLine && error ? STRINGS.unavailable : STRINGS.offline;
-    } else if (owner === "queue") {
-      notice.textContent = STRINGS.queue;
-    } else if (owner === "person") {
-      notice.textContent = STRINGS.person;
-    } else if (online || owner === "bot") {
-      notice.textContent = "";
-    }
+  #showState(state) {
+    this.#state = { ...this.#state, error: undefined, ...state };
+    const { online, owner, error } = this.#state;
+    let notice = "";
+    if (!online) notice = navigator.onLine && error ? STRINGS.unavailable : STRINGS.offline;
+    else if (owner === "queue") notice = STRINGS.queue;
+    else if (owner === "person") notice = STRINGS.person;
+    this.#part(".notice").textContent = notice;
   }
 
   #stateLine(text, ...more) {
