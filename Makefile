@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 export DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format train evaluate kb-import kb-report predict bench reset
+.PHONY: help run test lint format train kb-import predict bench reset
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,7 +46,7 @@ train: ## Train the language model and this instance's embedding model anew
 
 kb-import: ## Import procedures: make kb-import FROM=<file or folder> [DATA_DIR=<folder>]
 	@test -n "$(FROM)" || { echo "error: say what to import: make kb-import FROM=<file or folder> [DATA_DIR=<folder>]"; exit 2; }
-	@$(PREPARE) run
+	@$(PREPARE) import
 	@$(APP) -m kb_index import --from "$(FROM)" --data-dir "$(DATA_DIR)"
 
 predict: ## Answer evaluation rows: make predict IN=<rows.jsonl> OUT=<predictions.jsonl> [DATA_DIR=<folder>]

@@ -1,6 +1,6 @@
 """Prepares a fresh checkout: environments, browser libraries, models. Standard library only.
 
-    python3 deploy/local/prepare.py run|test|lint
+    python3 deploy/local/prepare.py run|test|lint|train|import
 
 Every step remembers what it was made from (a fingerprint of its input files, kept in `.build/stamps/`), so a
 later start skips what is up to date, and an interrupted set-up goes on where it was. What a step prints goes
@@ -37,6 +37,7 @@ _BROWSER_FILES = {
     f"{_FONT}/LICENSE": "be-vietnam-pro.LICENSE",
 }
 _HEARTBEAT_SECONDS = 10
+TARGETS = ("run", "test", "lint", "train", "import")
 
 
 class PreparationError(Exception):
@@ -248,10 +249,7 @@ def knowledge_step(data_dir: Path) -> Step:
         name="knowledge-" + hashlib.sha256(str(data_dir).encode()).hexdigest()[:8],
         title=f"knowledge base in {data_dir}",
         inputs=(ROOT / "kb_index", ROOT / "vntext", ROOT / "nlu_data" / "evaluation"),
-        commands=(
-            (str(APP_PYTHON), "-m", "kb_index", "import", "--from", str(ROOT / "kb_index" / "starter"),
-             "--data-dir", str(data_dir)),
-        ),
+        commands=((str(APP_PYTHON), "-m", "kb_index", "import", "--data-dir", str(data_dir)),),
         products=(data_dir / "kb" / "CURRENT",),
     )  # fmt: skip
 
@@ -287,7 +285,7 @@ def stages(target: str, data_dir: Path) -> list[list[Step]]:
     """Return the steps of a target; those of one stage do not depend on each other and run together.
 
     Args:
-        target: `run`, `test`, `lint` or `train`.
+        target: one of TARGETS.
         data_dir: where the instance keeps what it stores.
     """
     if target == "lint":
@@ -295,6 +293,8 @@ def stages(target: str, data_dir: Path) -> list[list[Step]]:
     first = [[app_step(), bot_step()]]
     if target == "train":
         return first
+    if target == "import":
+        return [[app_step()]]
     if target == "test":
         return [*first, [dev_step()], [browser_step(), rasa_step()], [chromium_step()]]
     return [*first, [browser_step(), rasa_step()], [knowledge_step(data_dir)]]
@@ -320,8 +320,8 @@ def prepare(target: str, data_dir: Path) -> None:
 def main() -> int:
     """Prepare for the target named on the command line."""
     target = sys.argv[1] if len(sys.argv) > 1 else "run"
-    if target not in ("run", "test", "lint", "train"):
-        _say(f"unknown target {target!r}; one of run, test, lint, train")
+    if target not in TARGETS:
+        _say(f"unknown target {target!r}; one of {', '.join(TARGETS)}")
         return 2
     try:
         prepare(target, (ROOT / os.environ.get("DATA_DIR", "var")).resolve())

@@ -98,14 +98,11 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with the starter knowledge base, imported by the command people use."""
     folder = tmp_path_factory.mktemp("instance")
     subprocess.run(
-        [
-            sys.executable, "-m", "kb_index", "import",
-            "--from", str(ROOT / "kb_index" / "starter"), "--data-dir", str(folder),
-        ],
+        [sys.executable, "-m", "kb_index", "import", "--data-dir", str(folder)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "DATA_DIR": str(folder)},
         check=True,
-    )  # fmt: skip
+    )
     return folder
 
 
