@@ -19,7 +19,6 @@ COVERAGE = (
     "query_in_names",
     "name_in_query",
     "query_in_all",
-    "other_marks",
     "variant_missing",
     "variant_extra",
     "not_meant",
@@ -34,15 +33,21 @@ COVERAGE = (
     "pairs_in_title",
     "title_pairs_in_query",
     "pairs_in_names",
+    "unexplained_total",
+    "unnamed_total",
+    "question_total",
+    "other_marks",
 )
 # An entry has a lexicon's term when it has so much of its words.
 _MOST = 0.75
+# The weight of a long question's words, to bring absolute weights near 1.
+_MUCH = 40.0
 # Words that tell variants of one procedure apart, without marks; the groups are alternatives.
 _VARIANTS: tuple[tuple[str, ...], ...] = (
     ("lai", "cap lai", "bi mat", "hong", "rach", "that lac"),
     ("doi", "doi ten"),
     ("gia han",),
-    ("nuoc ngoai", "quoc te"),
+    ("nuoc ngoai", "quoc te", "nguoi nuoc ngoai"),
     ("sua doi", "dieu chinh", "bo sung", "thay doi", "cai chinh", "dinh chinh"),
     ("cham dut", "huy", "xoa", "thu hoi", "giai the", "tam ngung", "tam dung"),
     ("lien thong",),
@@ -60,8 +65,41 @@ _VARIANTS: tuple[tuple[str, ...], ...] = (
     ("vien chuc", "can bo", "cong chuc", "bo cong an", "luc luong vu trang", "chien si"),
     ("tau bien", "hang hai", "tau bay", "hang khong"),
     ("ket hop", "da co ho so", "dong thoi"),
-    ("bien gioi",),
+    ("bien gioi", "lang gieng"),
 )
+# What people say for some of them; each word list belongs to the group that has its first word.
+_SAID: dict[str, tuple[str, ...]] = {
+    "lai": ("mat roi", "lam mat", "danh mat", "mat tieu", "roi mat", "mat so", "mat the", "mat giay"),
+    "nuoc ngoai": (
+        "viet kieu",
+        *(
+            f"{person} {country}"
+            for person in ("nguoi", "vo", "chong", "anh", "quoc tich", "ben")
+            for country in (
+                "uc",
+                "my",
+                "phap",
+                "han",
+                "nhat",
+                "duc",
+                "anh",
+                "nga",
+                "thai",
+                "lao",
+                "trung quoc",
+                "dai loan",
+                "campuchia",
+                "singapore",
+                "canada",
+            )
+            if person != country
+        ),
+    ),
+    "sua doi": ("sai", "nham", "chinh lai", "sua lai", "ghi sai", "ghi nham"),
+    "cham dut": ("nghi ban", "dong cua", "khong lam nua", "dep tiem", "bo"),
+    "chuyen nhuong": ("ban lai", "mua lai", "mua ban", "dung ten"),
+    "doanh nghiep": ("cty", "tnhh"),
+}
 
 
 @dataclass(frozen=True)
@@ -150,7 +188,7 @@ class QuestionWords:
             if weight == 1.0 and word != plain and not plain.isdecimal()
         }
         said = [" ".join(query.bare), *(" ".join(bare(list(t))) for m in query.meanings for t in m.means)]
-        self.variants = frozenset(v for text in said for v in _variants(text))
+        self.variants = frozenset(v for text in said for v in [*_variants(text), *_said(text)])
         self.never = [" ".join(bare(list(term))) for meaning in query.meanings for term in meaning.never]
 
     def against(self, entry: EntryWords) -> tuple[float, ...]:
@@ -173,7 +211,6 @@ class QuestionWords:
             in_name,
             name_in,
             sum([self.weights[word] for word in explained]) / self.total,
-            self._other_marks(entry),
             float(len(self.variants - entry.variants)),
             float(len(entry.variants - self.variants)),
             max(0.0, never - in_name * name_in),
@@ -188,6 +225,10 @@ class QuestionWords:
             self._pairs_in(entry.title),
             sum([self.idf(pair) for pair in entry.title.pairs & self.known_pairs]) / entry.title.pairs_total,
             max((self._pairs_in(name) for name in entry.names), default=0.0),
+            (self.total - sum([self.weights[word] for word in explained])) / _MUCH,
+            (self.total - sum([self.weights[word] for word in called])) / _MUCH,
+            self.total / _MUCH,
+            self._other_marks(entry),
         )
 
     def _other_marks(self, entry: EntryWords) -> float:
@@ -231,3 +272,12 @@ def _harmonic(first: float, second: float) -> float:
 def _variants(text: str) -> list[int]:
     padded = f" {text} "
     return [n for n, words in enumerate(_VARIANTS) if any(f" {word} " in padded for word in words)]
+
+
+def _said(text: str) -> list[int]:
+    padded = f" {text} "
+    return [
+        next(n for n, group in enumerate(_VARIANTS) if group[0] == official)
+        for official, phrases in _SAID.items()
+        if any(f" {phrase} " in padded for phrase in phrases)
+    ]

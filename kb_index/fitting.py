@@ -30,8 +30,17 @@ logger = logging.getLogger(__name__)
 EVALUATION = Path(__file__).parent.parent / "nlu_data" / "evaluation"
 _SEED = 1022
 _MOST_TITLES = 600
+# How much a question counts that somebody wrote, against a generated one.
+_WRITTEN = 3.0
+# Routes of questions that are real and that the base cannot answer.
+_UNANSWERED = frozenset({"handoff", "out_of_scope"})
+# A question whose answers were taken out counts less than one that the base really has nothing on.
+_TAKEN_OUT = 0.3
+# What other marks than the entry's cost: they decide between what is otherwise equal, and no more.
+_OTHER_MARKS = -0.5
 # How strongly fitted weights are drawn towards 0.
 _SHRINK = 0.002
+_MARKS = FEATURES.index("other_marks")
 _ASKS = (
     "{} cần giấy tờ gì",
     "{} hết bao nhiêu tiền",
@@ -68,7 +77,7 @@ class _Case:
 
 
 def read_questions(folder: Path = EVALUATION) -> list[Question]:
-    """Return the questions of our own evaluation files that name procedures."""
+    """Return the questions of our own evaluation files: those of entries, and those that no entry answers."""
     questions = []
     for file in sorted(folder.glob("*.jsonl")) if folder.is_dir() else []:
         for line in file.read_text(encoding="utf-8").splitlines():
@@ -76,8 +85,12 @@ def read_questions(folder: Path = EVALUATION) -> list[Question]:
                 continue
             row = json.loads(line)
             keys = frozenset(row.get("procedures") or ([row["article"]] if row.get("article") else []))
-            if keys and "text" in row:
-                questions.append(Question(row["text"], keys, 3.0))
+            if "text" not in row:
+                continue
+            if keys:
+                questions.append(Question(row["text"], keys, _WRITTEN))
+            elif "answer" not in row["routes"] and _UNANSWERED & set(row["routes"]):
+                questions.append(Question(row["text"], frozenset(), _WRITTEN))
     return questions
 
 
@@ -93,7 +106,7 @@ def fit_ranker(
     kept, generated = _generate(entries, chance)
     maker = FeatureMaker(SearchIndex.build(kept, encoder), encoder)
     numbers = {entry.key: number for number, entry in enumerate(kept)}
-    own = [question for question in questions if question.keys & numbers.keys()]
+    own = [question for question in questions if question.keys & numbers.keys() or not question.keys]
     cases = [_case(question, maker, numbers, lexicon) for question in [*own, *generated]]
     ranking = _fit_ranking([case for case in cases if case.found and not case.right.all()])
     confidence = _fit_confidence(cases, ranking)
@@ -144,6 +157,8 @@ def _fit_ranking(cases: Sequence[_Case]) -> Linear:
 
     rows = np.concatenate([case.features for case in cases])
     means, scales = rows.mean(axis=0), rows.std(axis=0) + 1e-6
+    # Marks take no part in the fit, so that both ways of typing are ranked alike.
+    scales[_MARKS] = np.inf
     widest = max(len(case.features) for case in cases)
     features = np.zeros((len(cases), widest, rows.shape[1]), dtype=np.float32)
     mask = np.full((len(cases), widest), -1e9, dtype=np.float32)
@@ -161,26 +176,32 @@ def _fit_ranking(cases: Sequence[_Case]) -> Linear:
         likelihood = torch.logsumexp(scores + r, dim=1) - torch.logsumexp(scores + m, dim=1)
         return -(importance * likelihood).sum() / importance.sum() + _SHRINK * (weights**2).sum()
 
-    return Linear(means, scales, _minimise(loss, rows.shape[1]), 0.0)
+    weights = _minimise(loss, rows.shape[1])
+    means[_MARKS], scales[_MARKS], weights[_MARKS] = 0.0, 1.0, _OTHER_MARKS
+    return Linear(means, scales, weights, 0.0)
 
 
 def _fit_confidence(cases: Sequence[_Case], ranking: Linear) -> Linear:
     """Fit how probably the first candidate is right.
 
-    Each question counts twice, once with its answers taken out: those are what the base cannot answer.
+    Each question counts a second time with its answers taken out: what the base cannot answer looks like that.
     """
     import torch
 
     rows, labels, weights = [], [], []
     for case in cases:
-        for features, right in ((case.features, case.right), (case.features[~case.right], None)):
-            if not len(features):
+        without = case.features[~case.right]
+        for features, right, weight in (
+            (case.features, case.right, case.weight),
+            (without, np.zeros(len(without), dtype=bool), case.weight * _TAKEN_OUT if case.found else 0.0),
+        ):
+            if not len(features) or not weight:
                 continue
             scores = ranking(features)
             order = np.argsort(-scores, kind="stable").tolist()
             rows.append(confidence_row(features, scores, order))
-            labels.append(bool(right is not None and right[order[0]]))
-            weights.append(case.weight)
+            labels.append(bool(right[order[0]]))
+            weights.append(weight)
     if len(set(labels)) < 2:
         return default_confidence()
     table = np.array(rows, dtype=np.float32)

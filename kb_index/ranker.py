@@ -38,7 +38,9 @@ _OF_FIRST = (
     "foreign_weight",
     "pairs_in_title",
     "pairs_in_names",
-    "other_marks",
+    "unexplained_total",
+    "unnamed_total",
+    "question_total",
 )
 CONFIDENCE_FEATURES = ("best", "margin", "margin_third", "share", *_OF_FIRST)
 _FARTHEST = 5.0

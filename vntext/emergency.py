@@ -134,12 +134,16 @@ _TABLE = _Table()
 
 
 def _read(text: str) -> list[Word]:
-    """Return the words of the message; in marked text, everyday bare words lose the reading with marks."""
+    """Return the words of the message; everyday bare words lose the reading with marks.
+
+    Which ones depends on how the message was typed: with marks, every bare word that is frequent as such;
+    without, only the phrases that are ordinary Vietnamese.
+    """
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST // 2]} . {text[-_LONGEST // 2 :]}"
     words = words_of(canonical(text), _TABLE.sure_words)
-    marked = sum(not word.key.isascii() for word in words)
-    if marked * 2 >= len(words) - 2:
+    typed = text.split()
+    if sum(not part.isascii() for part in typed) * 2 >= len(typed):
         return hold_bare(words, _TABLE.bare_words)
     return hold_phrases(words, _TABLE.bare_phrases)
 
