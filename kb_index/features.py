@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from kb_index.coverage import COVERAGE, EntryWords, QuestionWords, entry_words
 from kb_index.embedding import Encoder
 from kb_index.index import SearchIndex
-from kb_index.query import Query, title_pairs
+from kb_index.query import Query, Vocabulary
 from kb_index.texts import sounds
 
 Floats = NDArray[np.float32]
@@ -66,7 +66,7 @@ class FeatureMaker:
         self._index = index
         self._encoder = encoder
         self._words: dict[int, EntryWords] = {}
-        self.pairs = title_pairs(index.entries)
+        self.vocabulary = Vocabulary.of(index.entries)
 
     @cached_property
     def _static(self) -> Floats:

@@ -143,7 +143,7 @@ def _generate(
 
 
 def _case(question: Question, maker: FeatureMaker, numbers: dict[str, int], lexicon: Lexicon) -> _Case:
-    chosen, features = maker.candidates(read_query(question.text, lexicon, maker.pairs))
+    chosen, features = maker.candidates(read_query(question.text, lexicon, maker.vocabulary))
     right_numbers = {numbers[key] for key in question.keys if key in numbers}
     right = np.array([number in right_numbers for number in chosen], dtype=bool)
     return _Case(features, right, question.weight, bool(right.any()))
@@ -184,7 +184,7 @@ def _fit_ranking(cases: Sequence[_Case]) -> Linear:
 def _fit_confidence(cases: Sequence[_Case], ranking: Linear) -> Linear:
     """Fit how probably the first candidate is right.
 
-    Each question counts a second time with its answers taken out: what the base cannot answer looks like that.
+    Each question counts again with its answers taken out: what the base cannot answer looks like that.
     """
     import torch
 

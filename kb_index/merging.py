@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -26,11 +25,11 @@ _OFFICIAL = (
     "effective_from",
     "effective_to",
 )
-# Our own words, written for people from the official ones, win over these…
 _OURS = ("field_group", "short_name", "summary")
-_PLAIN = ("steps", "documents", "where_to_file", "conditions", "who_may_file")
-# …but not for ever: official text that is newer than ours by more than this may say something else.
-_PLAIN_WORDS_HOLD = timedelta(days=365)
+# Our own words, written for people from the official ones, win here while those are the same: what is
+# published anew, by another decision, may say something else.
+_PLAIN = ("steps", "documents", "where_to_file", "conditions", "who_may_file", "checked_on")
+_FILING = ("processing_time", "fees")
 _LISTS = ("everyday_names", "not_meant")
 
 
@@ -57,11 +56,12 @@ def _one(by_layer: dict[str, StoredLayer]) -> Procedure | Article:
         value = next((payload[name] for payload in payloads if payload.get(name)), None)
         if value:
             merged[name] = value
-    if date.fromisoformat(merged["checked_on"]) - date.fromisoformat(ours["checked_on"]) <= _PLAIN_WORDS_HOLD:
-        # What an agency sends about its own province still wins.
-        sent = next((layer.payload for layer in ordered if layer.layer == "sheet"), {})
+    # What an agency sends about its own province still wins.
+    sent = next((layer.payload for layer in ordered if layer.layer == "sheet"), {})
+    if all(_decision(payload) == _decision(ours) for payload in payloads if payload is not sent):
         merged.update({name: ours[name] for name in _PLAIN if ours.get(name) and not sent.get(name)})
-        merged["filing"] = _with_amounts(merged.get("filing", []), ours.get("filing", []))
+        if not sent.get("filing"):
+            merged["filing"] = _ours_first(ours.get("filing", []), merged.get("filing", []))
     for name in _LISTS:
         values = dict.fromkeys(value for payload in payloads for value in payload.get(name, []))
         if values:
@@ -78,15 +78,19 @@ def _one(by_layer: dict[str, StoredLayer]) -> Procedure | Article:
     return Procedure.model_validate(merged)
 
 
-def _with_amounts(official: list[dict[str, Any]], ours: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Put our fees where the official rows only name a regulation and we have the amounts that it sets."""
-    known: dict[str, list[dict[str, Any]]] = {}
+def _decision(payload: dict[str, Any]) -> str | None:
+    """Return the decision that published a version of a procedure."""
+    decision = payload["source"].get("decision")
+    return "".join(decision.split()).casefold() if decision else None
+
+
+def _ours_first(ours: list[dict[str, Any]], official: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the ways of filing as we wrote them, with the official time or fee where we have none."""
+    known = {option["way"]: option for option in official}
+    written = []
     for option in ours:
-        if any(fee.get("amount") is not None for fee in option.get("fees", [])):
-            known.setdefault(option["way"], []).extend(option["fees"])
-    filled = []
-    for option in official:
-        has_amount = any(fee.get("amount") is not None for fee in option.get("fees", []))
-        fees = option.get("fees", []) if has_amount else known.get(option["way"]) or option.get("fees", [])
-        filled.append({**option, "fees": fees})
-    return filled
+        theirs = known.get(option["way"], {})
+        lacking = {name: theirs[name] for name in _FILING if not option.get(name) and theirs.get(name)}
+        written.append({**option, **lacking})
+    ways = {option["way"] for option in ours}
+    return written + [option for option in official if option["way"] not in ways]

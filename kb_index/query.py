@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from kb_index.aspects import asking_words
 from kb_index.lexicon import Lexicon, Meaning
+from kb_index.sounds import sound_key
 from kb_index.texts import EntryTexts, bare, query_syllables, syllables
 from vntext.normalise import strip_marks
 
@@ -22,7 +24,7 @@ class Query:
 
     Attributes:
         words: syllables as typed (canonical).
-        bare: the same without marks.
+        bare: the same without marks, unknown words replaced by known ones that sound alike.
         weights: how much each word matters: 1, or hardly anything where it only asks.
         meanings: everyday terms found in it.
         terms: words and pairs without marks with their weights, expansions included.
@@ -37,26 +39,57 @@ class Query:
     variants: tuple[str, ...]
 
 
-def title_pairs(entries: Iterable[EntryTexts]) -> frozenset[str]:
-    """Return the pairs of neighbours (`a_b`, without marks) in the titles: what belongs together in a topic."""
-    return frozenset(
-        f"{first}_{second}" for entry in entries for first, second in pairwise(bare(syllables(entry.title)))
-    )
+@dataclass(frozen=True)
+class Vocabulary:
+    """What a base's titles and names say, without marks.
+
+    Attributes:
+        pairs: neighbours in titles (`a_b`): what belongs together in a topic.
+        words: every word of titles and names.
+        by_sound: for each sound the commonest word that has it.
+    """
+
+    pairs: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
+    by_sound: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, entries: Iterable[EntryTexts]) -> Vocabulary:
+        """Return the vocabulary of `entries`."""
+        pairs: set[str] = set()
+        counts: Counter[str] = Counter()
+        for entry in entries:
+            title = bare(syllables(entry.title))
+            pairs.update(f"{first}_{second}" for first, second in pairwise(title))
+            counts.update(title)
+            for name in entry.names:
+                counts.update(bare(syllables(name)))
+        by_sound: dict[str, str] = {}
+        for word, _ in counts.most_common():
+            by_sound.setdefault(sound_key(word), word)
+        return cls(frozenset(pairs), frozenset(counts), by_sound)
+
+    def repaired(self, word: str) -> str:
+        """Return an unknown word as the known one that sounds like it, where there is one."""
+        return word if word in self.words else self.by_sound.get(sound_key(word), word)
 
 
-def read_query(text: str, lexicon: Lexicon, pairs: frozenset[str] = frozenset()) -> Query:
+_NOTHING_KNOWN = Vocabulary()
+
+
+def read_query(text: str, lexicon: Lexicon, vocabulary: Vocabulary = _NOTHING_KNOWN) -> Query:
     """Analyse what somebody typed.
 
     Args:
         text: as typed, or canonical.
         lexicon: everyday terms.
-        pairs: neighbours in titles. A word that looks like a question word is none where it stands in one of
-            them with a word of substance: the first of "kinh doanh" (typed without marks) is no "kính".
+        vocabulary: the base's words. A word that looks like a question word is none where it stands in a title
+            with a word of substance: the first of "kinh doanh" (typed without marks) is no "kính".
     """
     words = query_syllables(text)
-    stripped = bare(words)
     meanings = lexicon.find(words)
-    weights = _weights(text, stripped, meanings, pairs)
+    stripped = [vocabulary.repaired(word) for word in bare(words)]
+    weights = _weights(text, stripped, meanings, vocabulary.pairs)
     expansions = [bare(list(term)) for meaning in meanings for term in meaning.means]
     return Query(
         words=tuple(words),
@@ -64,7 +97,7 @@ def read_query(text: str, lexicon: Lexicon, pairs: frozenset[str] = frozenset())
         weights=tuple(weights),
         meanings=tuple(meanings),
         terms=tuple(_weighted(stripped, weights, expansions)),
-        variants=tuple(_variants([strip_marks(word) for word in words], weights, meanings)),
+        variants=tuple(_variants(stripped, weights, meanings)),
     )
 
 
@@ -116,7 +149,5 @@ def _variants(words: list[str], weights: list[float], meanings: list[Meaning]) -
     for meaning in meanings:
         for term in meaning.means[:3]:
             official = [strip_marks(word) for word in term]
-            texts.append(
-                " ".join([*content(0, meaning.start), *official, *content(meaning.end, len(kept))])
-            )
+            texts.append(" ".join([*content(0, meaning.start), *official, *content(meaning.end, len(kept))]))
     return list(dict.fromkeys(text for text in texts if text))[:8]

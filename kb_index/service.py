@@ -144,7 +144,7 @@ class KnowledgeBase:
             limit: at most so many hits.
         """
         state = self._state
-        query = read_query(text[:_MAX_QUESTION], state.lexicon, state.maker.pairs)
+        query = read_query(text[:_MAX_QUESTION], state.lexicon, state.maker.vocabulary)
         chosen, features = state.maker.candidates(query, state.barred(self._today()))
         if not chosen:
             return SearchResult([], 0.0)

@@ -95,9 +95,7 @@ def words_of(text: str, sure: frozenset[str] = frozenset()) -> list[Word]:
 def hold_bare(words: list[Word], everyday: frozenset[str]) -> list[Word]:
     """Return the words with the `everyday` ones among the bare kept from standing for marked words."""
     return [
-        Word(word.key + _CERTAIN, word.bare)
-        if word.key in everyday and word.key == word.bare
-        else word
+        Word(word.key + _CERTAIN, word.bare) if word.key in everyday and word.key == word.bare else word
         for word in words
     ]
 

@@ -86,22 +86,28 @@ async def test_two_layers_are_one_entry_official_facts_and_our_words(
     assert entry.short_name == "khai sinh lần đầu"
     assert entry.everyday_names == ["làm giấy khai sinh cho con"]
     assert entry.documents[0].name == "Giấy chứng sinh"
-    # The official row only names a regulation, ours knows the amount that it sets.
-    assert entry.filing[0].fees[0].amount == 0
-    assert entry.filing[0].processing_time is not None
-    assert entry.filing[0].processing_time.unit == "day"
-    assert entry.filing[1].fees[0].amount == 5000
+    # Of the same version, ours is the same fact in plain words; what we do not have is official.
+    ways = {option.way: option for option in entry.filing}
+    assert ways["online"].fees[0].amount == 0
+    assert ways["online"].processing_time is not None
+    assert ways["online"].processing_time.unit == "working_day"
+    assert ways["post"].fees[0].amount == 5000
 
 
-async def test_official_words_win_over_ours_when_ours_are_old(
+async def test_what_was_published_anew_by_another_decision_wins_over_our_words(
     database: Database, procedure: Make, records: Records
 ) -> None:
-    await import_records(database, records([procedure(checked_on="2024-01-01")]))
-    newer = procedure(steps=["Làm theo cách mới."], checked_on="2026-01-01")
+    await import_records(database, records([procedure()]))
+    newer = procedure(
+        steps=["Làm theo cách mới."],
+        filing=[{"way": "online", "fees": [{"amount": 9000}]}],
+        source={"name": "Cổng Dịch vụ công quốc gia", "decision": "999/QĐ-BTP"},
+    )
     await import_records(database, records([newer], layer="portal"))
     entry = (await read_entries(database))["9.000001"]
     assert isinstance(entry, Procedure)
     assert entry.steps == ["Làm theo cách mới."]
+    assert [fee.amount for option in entry.filing for fee in option.fees] == [9000]
 
 
 async def test_what_an_agency_sends_wins(database: Database, procedure: Make, records: Records) -> None:

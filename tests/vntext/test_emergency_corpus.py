@@ -1,4 +1,4 @@
-"""The whole corpus of written phrases: how many emergencies are recognised, how many ordinary messages are not.
+"""The corpus of written phrases: how many emergencies are recognised, how few ordinary messages are.
 
 The floors lie a little under what was measured, so that a change which costs more than a phrase or two shows.
 """
@@ -18,14 +18,14 @@ CORPUS = Path(__file__).parents[2] / "nlu_data"
 ENTITY = re.compile(r"\[([^\]]*)\](?:\{[^}]*\}|\([^)]*\))")
 WRITING = {"as written": str, "without marks": strip_marks}
 FLOORS = {
-    ("113", "as written"): 0.93,
-    ("113", "without marks"): 0.89,
-    ("114", "as written"): 0.96,
-    ("114", "without marks"): 0.92,
-    ("115", "as written"): 0.98,
-    ("115", "without marks"): 0.96,
+    ("113", "as written"): 0.92,
+    ("113", "without marks"): 0.88,
+    ("114", "as written"): 0.95,
+    ("114", "without marks"): 0.91,
+    ("115", "as written"): 0.97,
+    ("115", "without marks"): 0.95,
 }
-CEILINGS = {"as written": 0.002, "without marks": 0.005}
+CEILINGS = {"as written": 0.003, "without marks": 0.005}
 
 
 @cache
@@ -42,9 +42,7 @@ def phrases():
 @pytest.mark.parametrize(("kind", "writing"), list(FLOORS))
 def test_recognises_emergencies(kind, writing):
     typed = [WRITING[writing](text) for text, intent in phrases().items() if intent == f"emergency_{kind}"]
-    missed = [
-        text for text in typed if (found := recognise(text)).kind != kind and kind not in found.also
-    ]
+    missed = [text for text in typed if (found := recognise(text)).kind != kind and kind not in found.also]
     assert len(typed) > 150
     assert 1 - len(missed) / len(typed) >= FLOORS[kind, writing], missed
 

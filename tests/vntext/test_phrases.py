@@ -3,7 +3,7 @@
 import pytest
 
 from vntext.canonical import canonical
-from vntext.phrases import Pattern, PhraseIndex, loose, words_of
+from vntext.phrases import Pattern, PhraseIndex, hold_phrases, loose, words_of
 
 CLASSES = {"house": ["nhà", "căn_nhà"]}
 
@@ -45,6 +45,21 @@ def test_a_word_may_need_its_marks():
 )
 def test_misspelt_by_ear_is_the_same(typed, meant):
     assert loose(typed) == loose(meant)
+
+
+def test_a_frequent_word_is_not_a_misspelling():
+    index = PhraseIndex([("it", Pattern("tống tiền", CLASSES))])
+    assert index.find(words_of("tốn tiền"))
+    assert not index.find(words_of("tốn tiền", frozenset({"tốn"})))
+    assert index.find(words_of("tống tiền", frozenset({"tốn", "tống"})))
+
+
+def test_an_ordinary_bare_phrase_stands_for_nothing_else():
+    phrases = {"cua": [("cua", "dan")]}
+    index = PhraseIndex([("saw", Pattern("cưa đạn", CLASSES)), ("bare", Pattern("cua dan", CLASSES))])
+    assert [found.name for found in index.find(words_of("dat cua dan"))] == ["saw", "bare"]
+    assert [found.name for found in index.find(hold_phrases(words_of("dat cua dan"), phrases))] == ["bare"]
+    assert [found.name for found in index.find(hold_phrases(words_of("cưa đạn"), phrases))] == ["saw"]
 
 
 @pytest.mark.parametrize("source", ["~ nhà", "~2"])
