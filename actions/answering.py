@@ -1,13 +1,14 @@
 """Decides what to do with a question: answer it, ask which procedure is meant, or hand it to a person.
 
-Pure: everything a decision hangs on is handed in, and all numbers are in `Thresholds`, which a fitting script
-writes to a JSON file.
+Pure: everything a decision hangs on is handed in, and all numbers are in `Thresholds`, which
+`actions.fitting` writes to `thresholds.json`.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -15,21 +16,23 @@ from kb_index.service import Hit, SearchResult
 
 MOST_CHOICES = 4
 FEWEST_CHOICES = 2
+# The intent of a question that may be about no procedure at all.
+UNSURE_INTENT = "ask_information"
+FITTED = Path(__file__).with_name("thresholds.json")
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Numbers that decisions hang on; all but `clarify_score` and `weak_words` are probabilities.
+    """Numbers that decisions hang on; all but `weak_words` are probabilities.
 
     Attributes:
         answer: search confidence from which a procedure is answered for.
         answer_unsure: the same when the intent is no question about a procedure (`ask_information`).
         article: search confidence from which an article is answered with.
-        clarify: search confidence from which choices are offered.
-        clarify_score: score of the best hit from which choices are offered, however low its confidence.
+        clarify: probability that the right one is among the first three from which choices are offered.
+        clarify_unsure: the same for `ask_information`.
         near: confidence of a hit from which it is offered as a choice.
         margin: lead over the second hit's confidence below which choices are offered, unless `sure`.
-        alone: search confidence from which a hit is answered for when no other comes near it.
         sure: search confidence from which the lead does not matter.
         new_topic: search confidence from which a message of few words leaves the procedure in hand.
         weak_words: number of content words up to which a message may be a follow-up.
@@ -40,11 +43,10 @@ class Thresholds:
     answer: float = 0.5
     answer_unsure: float = 0.7
     article: float = 0.5
-    clarify: float = 0.12
-    clarify_score: float = 9.0
-    near: float = 0.06
-    margin: float = 0.25
-    alone: float = 0.35
+    clarify: float = 0.3
+    clarify_unsure: float = 0.6
+    near: float = 0.03
+    margin: float = 0.1
     sure: float = 0.8
     new_topic: float = 0.75
     weak_words: int = 2
@@ -53,7 +55,7 @@ class Thresholds:
 
     @classmethod
     def from_file(cls, file: Path) -> Thresholds:
-        """Read thresholds from a JSON object; what it leaves out keeps its default.
+        """Read thresholds from a JSON object, or from its "thresholds"; what it leaves out keeps its default.
 
         Raises:
             ValueError: the file is no JSON object, or names a threshold that does not exist.
@@ -61,10 +63,17 @@ class Thresholds:
         values = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(values, dict):
             raise ValueError(f"{file.name} must hold a JSON object")
+        values = values.get("thresholds", values)
         unknown = set(values) - {item.name for item in fields(cls)}
         if unknown:
             raise ValueError(f"{file.name} names unknown thresholds: {', '.join(sorted(unknown))}")
         return cls(**values)
+
+
+@cache
+def fitted() -> Thresholds:
+    """Return the thresholds that come with this package."""
+    return Thresholds.from_file(FITTED)
 
 
 @dataclass(frozen=True)
@@ -102,21 +111,16 @@ def decide(evidence: Evidence, thresholds: Thresholds) -> Decision:
     if evidence.in_hand and _is_follow_up(evidence, confidence, thresholds):
         return Decision("follow_up", "context")
     if not evidence.residue and not evidence.in_hand and confidence < thresholds.answer:
-        return Decision("handoff" if evidence.intent == "ask_information" else "clarify", "no_topic")
+        return Decision("handoff" if evidence.intent == UNSURE_INTENT else "clarify", "no_topic")
     if not hits:
         return Decision("handoff", "nothing_found")
     best = hits[0]
-    if best.kind == "article":
-        if confidence >= thresholds.article:
-            return Decision("answer", "article", (best,))
-    elif confidence >= _needed(evidence, thresholds) and (
+    if confidence >= _needed(best, evidence, thresholds) and (
         confidence >= thresholds.sure or _lead(hits) >= thresholds.margin
     ):
-        return Decision("answer", "procedure", (best,))
-    elif evidence.intent != "ask_information" and _stands_alone(hits, thresholds):
-        return Decision("answer", "alone", (best,))
-    is_near = bool(hits) and (confidence >= thresholds.clarify or best.score >= thresholds.clarify_score)
-    if evidence.intent != "ask_information" and is_near:
+        return Decision("answer", best.kind, (best,))
+    is_unsure = evidence.intent == UNSURE_INTENT
+    if evidence.result.near >= (thresholds.clarify_unsure if is_unsure else thresholds.clarify):
         near = _near(hits, thresholds)
         if len(near) >= FEWEST_CHOICES:
             return Decision("clarify", "several", near)
@@ -133,14 +137,10 @@ def _is_follow_up(evidence: Evidence, confidence: float, thresholds: Thresholds)
     return len(evidence.residue) <= thresholds.weak_words and confidence < thresholds.new_topic
 
 
-def _needed(evidence: Evidence, thresholds: Thresholds) -> float:
-    return thresholds.answer_unsure if evidence.intent == "ask_information" else thresholds.answer
-
-
-def _stands_alone(hits: list[Hit], thresholds: Thresholds) -> bool:
-    return hits[0].confidence >= thresholds.alone and all(
-        hit.confidence < thresholds.near for hit in hits[1:]
-    )
+def _needed(best: Hit, evidence: Evidence, thresholds: Thresholds) -> float:
+    if best.kind == "article":
+        return thresholds.article
+    return thresholds.answer_unsure if evidence.intent == UNSURE_INTENT else thresholds.answer
 
 
 def _lead(hits: list[Hit]) -> float:

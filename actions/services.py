@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import time
 
-from actions.answering import Thresholds
+from actions.answering import Thresholds, fitted
 from actions.dossiers import DossierClient
 from database.clock import Clock
 from kb_index.service import KnowledgeBase
@@ -49,4 +49,4 @@ class Services:
     dossiers: DossierClient
     clock: Clock
     office: Office = field(default_factory=Office)
-    thresholds: Thresholds = field(default_factory=Thresholds)
+    thresholds: Thresholds = field(default_factory=fitted)

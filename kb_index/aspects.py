@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import yaml
 
 from vntext.canonical import canonical
-from vntext.normalise import normalise, strip_marks
+from vntext.normalise import strip_marks
 
 Aspect = Literal[
     "overview",
@@ -56,21 +56,18 @@ def _compiled() -> tuple[_Patterns, _Patterns, re.Pattern[str], _Words, _Words, 
         )
 
     none = "|".join(pattern(text) for text in content["none"])
-    fillers = frozenset(content["fillers"].split())
-    bare_fillers = frozenset(strip_marks(word) for word in fillers) - frozenset(
-        content["not_bare_fillers"].split()
-    )
+    fillers = frozenset(strip_marks(word) for word in content["fillers"].split())
     return (
         table(content["strong"]),
         table(content["weak"]),
         re.compile(rf"(?<!\w)(?:{none})(?!\w)"),
-        fillers,
-        bare_fillers,
+        fillers - frozenset(content["not_bare_fillers"].split()),
+        frozenset(content["may_be_topic"].split()),
         frozenset(content["aspect_words"].split()),
     )
 
 
-_STRONG, _WEAK, _NO_ASPECT, _FILLERS, _BARE_FILLERS, _ASPECT_WORDS = _compiled()
+_STRONG, _WEAK, _NO_ASPECT, _FILLERS, _MAY_BE_TOPIC, _ASPECT_WORDS = _compiled()
 _WORD = re.compile(r"[^\W_]+")
 _ASKS_WHETHER = re.compile(
     r"(?:mang|online|truc tuyen|vneid|dich vu cong|dvc|app|web)(?: \w+){0,8}? (?:duoc|chua)\b"
@@ -127,31 +124,26 @@ def find_aspects(text: str) -> list[str]:
 def asking_words(text: str) -> list[bool]:
     """Return for each word of `canonical(text)` whether it only asks or fills; marks make no difference."""
     taken = match_aspects(text)
-    return [
-        word.group() in _BARE_FILLERS or _names_aspect(word, taken) for word in _WORD.finditer(_bare(text))
-    ]
+    return [word.group() in _FILLERS or _names_aspect(word, taken) for word in _WORD.finditer(_bare(text))]
 
 
 def residue(text: str) -> list[str]:
     """Return the content words of `text` that say what it is about, as typed (canonical, lower case).
 
     Aspect words, question words, fillers and pronouns are taken away; nothing left means a follow-up such as
-    "thế lệ phí bao nhiêu?".
+    "thế lệ phí bao nhiêu?". Marks make no difference.
     """
-    taken = match_aspects(text)
-    # Asked of what was typed: writing out chat spelling puts marks into unmarked messages.
-    typed = normalise(text)
-    fillers = _FILLERS if typed != strip_marks(typed) else _FILLERS | _BARE_FILLERS
+    words = [word.group() for word in _WORD.finditer(canonical(text))]
     return [
-        word.group()
-        for word in _WORD.finditer(canonical(text))
-        if word.group() not in fillers and not _names_aspect(word, taken)
+        word
+        for word, asks in zip(words, asking_words(text), strict=True)
+        if not asks or strip_marks(word) in _MAY_BE_TOPIC
     ]
 
 
 def _names_aspect(word: re.Match[str], taken: list[AspectMatch]) -> bool:
     asked = any(match.start <= word.start() < match.end for match in taken)
-    return asked and strip_marks(word.group()) in _ASPECT_WORDS
+    return asked and word.group() in _ASPECT_WORDS
 
 
 def _bare(text: str) -> str:

@@ -19,7 +19,7 @@ from kb_index.index import SearchIndex
 from kb_index.lexicon import Lexicon
 from kb_index.noise import noisy
 from kb_index.query import read_query
-from kb_index.ranker import CONFIDENCE_FEATURES, Linear, Ranker, confidence_row
+from kb_index.ranker import CONFIDENCE_FEATURES, NEAR, Linear, Ranker, confidence_row
 from kb_index.texts import EntryTexts
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ _TAKEN_OUT = 0.3
 _OTHER_MARKS = -0.5
 # How strongly fitted weights are drawn towards 0.
 _SHRINK = 0.002
+_SHRINK_CONFIDENCE = 0.02
 _MARKS = FEATURES.index("other_marks")
 _ASKS = (
     "{} cần giấy tờ gì",
@@ -109,9 +110,9 @@ def fit_ranker(
     own = [question for question in questions if question.keys & numbers.keys() or not question.keys]
     cases = [_case(question, maker, numbers, lexicon) for question in [*own, *generated]]
     ranking = _fit_ranking([case for case in cases if case.found and not case.right.all()])
-    confidence = _fit_confidence(cases, ranking)
+    confidence, near = (_fit_confidence(cases, ranking, first) for first in (1, NEAR))
     logger.info("ranker fitted on %d written and %d generated questions", len(own), len(generated))
-    return Ranker(ranking, confidence)
+    return Ranker(ranking, confidence, near)
 
 
 def _generate(
@@ -181,8 +182,8 @@ def _fit_ranking(cases: Sequence[_Case]) -> Linear:
     return Linear(means, scales, weights, 0.0)
 
 
-def _fit_confidence(cases: Sequence[_Case], ranking: Linear) -> Linear:
-    """Fit how probably the first candidate is right.
+def _fit_confidence(cases: Sequence[_Case], ranking: Linear, first: int) -> Linear:
+    """Fit how probably one of the `first` candidates is right.
 
     Each question counts again with its answers taken out: what the base cannot answer looks like that.
     """
@@ -200,7 +201,7 @@ def _fit_confidence(cases: Sequence[_Case], ranking: Linear) -> Linear:
             scores = ranking(features)
             order = np.argsort(-scores, kind="stable").tolist()
             rows.append(confidence_row(features, scores, order))
-            labels.append(bool(right[order[0]]))
+            labels.append(bool(right[order[:first]].any()))
             weights.append(weight)
     if len(set(labels)) < 2:
         return default_confidence()
@@ -213,7 +214,7 @@ def _fit_confidence(cases: Sequence[_Case], ranking: Linear) -> Linear:
     def loss(fitted: Tensor) -> Tensor:
         values = x @ fitted[:-1] + fitted[-1]
         wrong = torch.nn.functional.binary_cross_entropy_with_logits(values, y, weight=importance)
-        return wrong + _SHRINK * (fitted[:-1] ** 2).sum()
+        return wrong + _SHRINK_CONFIDENCE * (fitted[:-1] ** 2).sum()
 
     found = _minimise(loss, table.shape[1] + 1)
     return Linear(means, scales, found[:-1], float(found[-1]))

@@ -83,7 +83,7 @@ def read_query(text: str, lexicon: Lexicon, vocabulary: Vocabulary = _NOTHING_KN
     Args:
         text: as typed, or canonical.
         lexicon: everyday terms.
-        vocabulary: the base's words. A word that looks like a question word is none where it stands in a title
+        vocabulary: the base's words. What looks like a question word is none where it stands in a title
             with a word of substance: the first of "kinh doanh" (typed without marks) is no "kính".
     """
     words = query_syllables(text)

@@ -43,6 +43,8 @@ _OF_FIRST = (
     "question_total",
 )
 CONFIDENCE_FEATURES = ("best", "margin", "margin_third", "share", *_OF_FIRST)
+# How many of the first candidates "near" is about: as many as are offered at once.
+NEAR = 3
 _FARTHEST = 5.0
 _PLACES = [FEATURES.index(name) for name in _OF_FIRST]
 
@@ -64,21 +66,23 @@ class Linear:
 
 @dataclass(frozen=True)
 class Ranker:
-    """Scores candidates and says how probably the first is right."""
+    """Scores candidates; says how probably the first is right, and how probably one of the first `NEAR`."""
 
     ranking: Linear
     confidence: Linear
+    near: Linear
 
     def scores(self, features: Floats) -> Floats:
         """Return the score of each candidate (higher is better); shape (candidates,)."""
         return self.ranking(features)
 
-    def confidence_of(self, features: Floats, scores: Floats, order: Sequence[int]) -> float:
-        """Return the probability that the first candidate in `order` is right."""
+    def confidences(self, features: Floats, scores: Floats, order: Sequence[int]) -> tuple[float, float]:
+        """Return how probably the first candidate in `order` is right, and one of the first `NEAR` is."""
         if not order:
-            return 0.0
-        value = float(self.confidence(confidence_row(features, scores, order)[None, :])[0])
-        return 1 / (1 + math.exp(-max(-30.0, min(30.0, value))))
+            return 0.0, 0.0
+        row = confidence_row(features, scores, order)[None, :]
+        first = _probability(float(self.confidence(row)[0]))
+        return first, max(first, _probability(float(self.near(row)[0])))
 
     def save(self, file: Path) -> None:
         """Write the fitted figures as JSON."""
@@ -87,6 +91,7 @@ class Ranker:
             "confidence_features": list(CONFIDENCE_FEATURES),
             "ranking": _plain(self.ranking),
             "confidence": _plain(self.confidence),
+            "near": _plain(self.near),
         }
         file.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
@@ -101,7 +106,7 @@ class Ranker:
         same = content["features"] == list(FEATURES)
         if not same or content["confidence_features"] != list(CONFIDENCE_FEATURES):
             raise ValueError("the ranker was fitted on other features")
-        return cls(_linear(content["ranking"]), _linear(content["confidence"]))
+        return cls(_linear(content["ranking"]), _linear(content["confidence"]), _linear(content["near"]))
 
 
 def confidence_row(features: Floats, scores: Floats, order: Sequence[int]) -> Floats:
@@ -110,6 +115,10 @@ def confidence_row(features: Floats, scores: Floats, order: Sequence[int]) -> Fl
     share = float(1 / np.exp(scores - best).sum())
     compared = [best, _margin(scores, order, 1), _margin(scores, order, 2), share]
     return np.concatenate([np.array(compared, dtype=np.float32), features[order[0], _PLACES]])
+
+
+def _probability(value: float) -> float:
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, value))))
 
 
 def _margin(scores: Floats, order: Sequence[int], place: int) -> float:

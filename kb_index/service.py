@@ -45,10 +45,17 @@ class Hit:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found, best first. `confidence` is the calibrated probability that `hits[0]` is right."""
+    """What a search found, best first.
+
+    Attributes:
+        hits: the entries found.
+        confidence: calibrated probability that `hits[0]` is right, 0 to 1.
+        near: calibrated probability that one of the first three is, 0 to 1.
+    """
 
     hits: list[Hit]
     confidence: float
+    near: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -136,21 +143,25 @@ class KnowledgeBase:
         """Return how many entries there are, in force or not."""
         return len(self._state.entries)
 
-    def search(self, text: str, *, limit: int = 10) -> SearchResult:
+    def search(self, text: str, *, limit: int = 10, without: frozenset[str] = frozenset()) -> SearchResult:
         """Return the entries that `text` may be about, best first; expired ones never.
 
         Args:
             text: as typed, or canonical.
             limit: at most so many hits.
+            without: keys of entries to leave out, as if the base did not have them.
         """
         state = self._state
+        barred = state.barred(self._today())
+        if without:
+            barred |= {number for number, texts in enumerate(state.index.entries) if texts.key in without}
         query = read_query(text[:_MAX_QUESTION], state.lexicon, state.maker.vocabulary)
-        chosen, features = state.maker.candidates(query, state.barred(self._today()))
+        chosen, features = state.maker.candidates(query, barred)
         if not chosen:
             return SearchResult([], 0.0)
         scores = state.ranker.scores(features)
         order = sorted(range(len(chosen)), key=lambda item: (-float(scores[item]), chosen[item]))
-        confidence = state.ranker.confidence_of(features, scores, order)
+        confidence, near = state.ranker.confidences(features, scores, order)
         shares = np.exp(scores - scores.max())
         shares /= shares.sum()
         hits = []
@@ -168,7 +179,7 @@ class KnowledgeBase:
                     confidence=confidence if place == 0 else min(confidence, rest),
                 )
             )
-        return SearchResult(hits, confidence)
+        return SearchResult(hits, confidence, near)
 
     def get(self, code: str) -> Procedure | Article | None:
         """Return the entry with this code or id; None when there is none, or it is not in force."""

@@ -17,8 +17,8 @@ _SHAPE_MARKS = frozenset("\u0302\u0306\u031b")
 _BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _DROPPED = frozenset({"Cc", "Cf", "Cs"})
 _ETH = {"ð": "đ", "Ð": "Đ"}
-# A word that ends in a mark which could not be composed is no Vietnamese syllable: moving its tone would let the
-# stray mark compose with what is left.
+# A word that ends in a mark which could not be composed is no Vietnamese syllable: moving its tone would let
+# the stray mark compose with what is left.
 _WORD = re.compile(r"[^\W\d_]++(?![\u0300-\u036f])")
 
 

@@ -20,7 +20,7 @@ _PARSED = {
 
 
 def _tracker(*events: object) -> DialogueStateTracker:
-    slots = [AnySlot("candidates", mappings=[{}]), AnySlot("pending_aspects", mappings=[{}])]
+    slots = [AnySlot(name, mappings=[{}]) for name in ("candidates", "pending_aspects", "procedure_code")]
     tracker = DialogueStateTracker("a-conversation", slots)
     for event in events:
         tracker.update(event)
@@ -49,3 +49,20 @@ def test_what_was_asked_may_be_answered(event: object) -> None:
 def test_a_ranking_of_answers_alone_stays() -> None:
     only = {"intent": _PARSED["intent"], "intent_ranking": _PARSED["intent_ranking"][:1]}
     assert in_context(only, _tracker()) == only
+
+
+@pytest.mark.parametrize(
+    ("event", "name"), [(None, "report_problem"), (SlotSet("procedure_code", "1.001193"), "show_full")]
+)
+def test_the_whole_answer_needs_something_answered_before(event: object, name: str) -> None:
+    asked = {
+        "intent": {"name": "show_full", "confidence": 0.5},
+        "intent_ranking": [
+            {"name": "show_full", "confidence": 0.5},
+            {"name": "report_problem", "confidence": 0.3},
+            {"name": "return_to_bot", "confidence": 0.2},
+        ],
+    }
+    read = in_context(asked, _tracker(*([event] if event else [])))
+    assert read["intent"]["name"] == name
+    assert "return_to_bot" not in {item["name"] for item in read["intent_ranking"]}
