@@ -42,7 +42,7 @@ class Thresholds:
 
     answer: float = 0.5
     answer_unsure: float = 0.7
-    article: float = 0.5
+    article: float = 0.8
     clarify: float = 0.3
     clarify_unsure: float = 0.6
     near: float = 0.03

@@ -33,7 +33,7 @@ _STEP = 0.05
 _GRID = {
     "answer": (0.2, 0.95),
     "answer_unsure": (0.2, 0.95),
-    "article": (0.75, 0.95),
+    "article": (0.8, 0.95),
     "clarify": (0.05, 0.95),
     "clarify_unsure": (0.05, 0.95),
     "margin": (0.0, 0.2),
@@ -58,13 +58,13 @@ class Costs:
         above: cost of each hundredth above these shares, a question.
     """
 
-    wrong: float = 2.0
-    not_in_base: float = 2.0
+    wrong: float = 1.6
+    not_in_base: float = 1.6
     question: float = 1.0
     useful_question: float = 0.3
     handoff: float = 1.5
     most_wrong: float = 0.06
-    most_not_in_base: float = 0.2
+    most_not_in_base: float = 0.25
     above: float = 0.1
 
 

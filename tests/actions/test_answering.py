@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from actions.answering import Evidence, Thresholds, decide
+from actions.answering import FITTED, Evidence, Thresholds, decide, fitted
 from kb_index.service import Hit, SearchResult
 
 LIMITS = Thresholds()
@@ -22,8 +22,11 @@ def decided(
     intent: str = "ask_fee",
     residue: tuple[str, ...] = ("khai", "sinh", "con"),
     in_hand: str | None = None,
+    near: float | None = None,
 ):
-    result = SearchResult(list(hits), hits[0].confidence if hits else 0.0)
+    """Decide with hits of which one is right as probably as they are together, unless `near` says otherwise."""
+    among = min(1.0, sum(item.confidence for item in hits[:3])) if near is None else near
+    result = SearchResult(list(hits), hits[0].confidence if hits else 0.0, among)
     return decide(Evidence(intent, 0.9, result, residue, in_hand), LIMITS)
 
 
@@ -43,15 +46,29 @@ def test_at_most_four_are_offered() -> None:
     assert len(decision.hits) == 4
 
 
+def test_what_is_near_only_together_is_offered() -> None:
+    assert decided(hit("a", 0.2), hit("b", 0.18), near=0.7).kind == "clarify"
+    assert decided(hit("a", 0.2), hit("b", 0.18), near=0.1).kind == "handoff"
+
+
+def test_the_thresholds_of_the_package_are_fitted_and_in_order() -> None:
+    limits = fitted()
+    assert 0 < limits.clarify < limits.answer <= limits.answer_unsure < 1
+    assert limits.near < limits.clarify
+    made = json.loads(FITTED.read_text(encoding="utf-8"))["made"]
+    assert made["held_out"]["wrong"] <= 0.08
+    assert made["held_out"]["right"] >= 0.7
+
+
 def test_nothing_near_goes_to_a_person() -> None:
     assert decided(hit("a", 0.03, 2.0), hit("b", 0.02, 1.0)).kind == "handoff"
     assert decided().kind == "handoff"
 
 
 def test_a_question_that_is_no_procedure_needs_an_article_or_more_certainty() -> None:
-    assert decided(hit("a", 0.6), hit("b", 0.1), intent="ask_information").kind == "handoff"
-    assert decided(hit("a", 0.3), hit("b", 0.3), intent="ask_information").kind == "handoff"
-    assert decided(hit("x", 0.6, kind="article"), intent="ask_information").kind == "answer"
+    assert decided(hit("a", 0.55), hit("b", 0.02), intent="ask_information").kind == "handoff"
+    assert decided(hit("a", 0.25), hit("b", 0.25), intent="ask_information").kind == "handoff"
+    assert decided(hit("x", 0.9, kind="article"), intent="ask_information").kind == "answer"
 
 
 def test_without_words_of_its_own_a_question_follows_up() -> None:
