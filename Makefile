@@ -44,6 +44,12 @@ train: ## Train the language model and this instance's embedding model anew
 	@$(APP) -m kb_index train --data-dir "$(DATA_DIR)"
 	@$(APP) -m kb_index index --data-dir "$(DATA_DIR)"
 
+fit: ## Fit when to answer on our own questions: make fit [DATA_DIR=<folder>]
+	@$(PREPARE) run
+	@$(APP) -m actions.fitting --write-rows .build/own_rows.jsonl
+	@$(APP) -m deploy.local.predict --in .build/own_rows.jsonl --out .build/own_predictions.jsonl
+	@$(APP) -m actions.fitting --data-dir "$(DATA_DIR)" --intents .build/own_predictions.jsonl
+
 kb-import: ## Import procedures: make kb-import FROM=<file or folder> [DATA_DIR=<folder>]
 	@test -n "$(FROM)" || { echo "error: say what to import: make kb-import FROM=<file or folder> [DATA_DIR=<folder>]"; exit 2; }
 	@$(PREPARE) import

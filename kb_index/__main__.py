@@ -1,4 +1,4 @@
-"""Command line of the knowledge base: import, train, index, report, search."""
+"""Command line of the knowledge base: import, train, index, fit, report, search."""
 
 from __future__ import annotations
 
@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("train", parents=[shared], help="train the instance's embedding anew, then index")
     indexer = commands.add_parser("index", parents=[shared], help="build the index if it is out of date")
     indexer.add_argument("--force", action="store_true", help="build it in any case")
+    commands.add_parser("fit", parents=[shared], help="keep the live ranker in the package, for small bases")
     commands.add_parser("report", parents=[shared], help="what is in the base, and the last import")
     searcher = commands.add_parser("search", parents=[shared], help="search from the command line")
     searcher.add_argument("text")
@@ -91,6 +92,8 @@ async def _run(options: argparse.Namespace) -> int:
                 return await _train(database, options)
             case "index":
                 return await _index(database, options)
+            case "fit":
+                return _fit(options)
             case "report":
                 return await _report(database, options)
             case _:
@@ -145,6 +148,17 @@ async def _index(database: Database, options: argparse.Namespace) -> int:
         return 0
     number = await rebuild(database, options.data_dir, _model())
     _say([f"index {number} is live"])
+    return 0
+
+
+def _fit(options: argparse.Namespace) -> int:
+    from kb_index.fitting import PACKAGED
+    from kb_index.ranker import Ranker
+    from kb_index.versions import Versions
+
+    version = Versions(options.data_dir).current()
+    Ranker.load(version.folder / "ranker.json").save(PACKAGED)
+    _say([f"the ranker of index {version.number} ({version.manifest['entries']:,} entries) is kept"])
     return 0
 
 

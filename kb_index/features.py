@@ -36,7 +36,6 @@ _BASE = (
     "ministry_only",
     "article",
     "has_names",
-    "many_names",
     "title_length",
 )
 # Figures whose distance to the best candidate's is a figure of its own.
@@ -81,11 +80,10 @@ class FeatureMaker:
                     bool(entry.levels) and not near,
                     entry.kind == "article",
                     bool(entry.names),
-                    min(len(entry.names), 10) / 10,
                     min(len(entry.title.split()), 60) / 20,
                 )
             )
-        return np.array(rows, dtype=np.float32).reshape(len(rows), 7)
+        return np.array(rows, dtype=np.float32).reshape(len(rows), 6)
 
     def warm(self) -> None:
         """Prepare what every question needs, so that the first one is as quick as the others."""

@@ -19,8 +19,8 @@ from kb_index.index import SearchIndex
 from kb_index.lexicon import Lexicon
 from kb_index.noise import noisy
 from kb_index.query import read_query
-from kb_index.ranker import CONFIDENCE_FEATURES, NEAR, Linear, Ranker, confidence_row
-from kb_index.texts import EntryTexts
+from kb_index.ranker import NEAR, Linear, Ranker, confidence_row
+from kb_index.texts import EntryTexts, bare, syllables
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,8 +28,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 EVALUATION = Path(__file__).parent.parent / "nlu_data" / "evaluation"
+# Fitted on the starter base with the national one (`python -m kb_index fit`).
+PACKAGED = Path(__file__).with_name("ranker.json")
+# Fewer questions than this say too little for a fit: a base of one's own, or a few entries.
+_FEWEST_WRITTEN = 200
 _SEED = 1022
 _MOST_TITLES = 600
+_MOST_VARIANTS = 300
+# Share of the generated questions on a title that quote the whole of it.
+_WHOLE = 0.3
 # How much a question counts that somebody wrote, against a generated one.
 _WRITTEN = 3.0
 # Routes of questions that are real and that the base cannot answer.
@@ -98,7 +105,7 @@ def read_questions(folder: Path = EVALUATION) -> list[Question]:
 def fit_ranker(
     entries: Sequence[EntryTexts], encoder: Encoder, lexicon: Lexicon, questions: Iterable[Question] = ()
 ) -> Ranker:
-    """Fit on `questions` and on generated ones.
+    """Fit on `questions` and on generated ones; where few of them are about the entries, take the package's.
 
     Generated questions are everyday names, taken out of the index first so that the ranker learns what a
     question looks like that nobody has written down, and pieces of titles.
@@ -109,6 +116,12 @@ def fit_ranker(
     numbers = {entry.key: number for number, entry in enumerate(kept)}
     own = [question for question in questions if question.keys & numbers.keys() or not question.keys]
     cases = [_case(question, maker, numbers, lexicon) for question in [*own, *generated]]
+    written = sum(case.found for case in cases[: len(own)])
+    if written < _FEWEST_WRITTEN:
+        logger.info(
+            "only %d of our questions are about this base: the ranker of the package is used", written
+        )
+        return Ranker.load(PACKAGED)
     ranking = _fit_ranking([case for case in cases if case.found and not case.right.all()])
     confidence, near = (_fit_confidence(cases, ranking, first) for first in (1, NEAR))
     logger.info("ranker fitted on %d written and %d generated questions", len(own), len(generated))
@@ -121,7 +134,9 @@ def _generate(
     kept: list[EntryTexts] = []
     questions: list[Question] = []
     bare_titles = [entry for entry in entries if not entry.names]
+    variants = _variants(entries)
     chosen = {entry.key for entry in chance.sample(bare_titles, min(_MOST_TITLES, len(bare_titles)))}
+    chosen |= {entry.key for entry in chance.sample(variants, min(_MOST_VARIANTS, len(variants)))}
     for entry in entries:
         if len(entry.names) >= 2:
             out = set(chance.sample(entry.names, min(2, len(entry.names) // 2)))
@@ -133,14 +148,24 @@ def _generate(
             continue
         kept.append(entry)
         if entry.key in chosen:
-            # Nobody types a whole title: a piece of it, with words left out.
+            # Few type a whole title, most a piece of it, with words left out.
             words = entry.title.split()
-            start = chance.randrange(max(1, len(words) - 8)) if chance.random() < 0.3 else 0
-            some = [word for word in words[start : start + 16] if chance.random() > 0.25] or words
+            if chance.random() < _WHOLE:
+                some = words
+            else:
+                start = chance.randrange(max(1, len(words) - 8)) if chance.random() < 0.3 else 0
+                some = [word for word in words[start : start + 16] if chance.random() > 0.25] or words
             text = chance.choice(_ASKS).format(" ".join(some))
             text = noisy(text, chance) if chance.random() < 0.5 else text
             questions.append(Question(text, frozenset([entry.key])))
     return kept, questions
+
+
+def _variants(entries: Sequence[EntryTexts]) -> list[EntryTexts]:
+    """Return the entries without names whose title says all that the title of a named one says, and more."""
+    named = [frozenset(bare(syllables(entry.title))) for entry in entries if entry.names]
+    titles = [(entry, frozenset(bare(syllables(entry.title)))) for entry in entries if not entry.names]
+    return [entry for entry, words in titles if any(title < words for title in named)]
 
 
 def _case(question: Question, maker: FeatureMaker, numbers: dict[str, int], lexicon: Lexicon) -> _Case:
@@ -152,8 +177,6 @@ def _case(question: Question, maker: FeatureMaker, numbers: dict[str, int], lexi
 
 def _fit_ranking(cases: Sequence[_Case]) -> Linear:
     """Fit a linear score so that the right candidate of a question wins its softmax (a conditional logit)."""
-    if not cases:
-        return default_ranking()
     import torch
 
     rows = np.concatenate([case.features for case in cases])
@@ -203,8 +226,6 @@ def _fit_confidence(cases: Sequence[_Case], ranking: Linear, first: int) -> Line
             rows.append(confidence_row(features, scores, order))
             labels.append(bool(right[order[:first]].any()))
             weights.append(weight)
-    if len(set(labels)) < 2:
-        return default_confidence()
     table = np.array(rows, dtype=np.float32)
     means, scales = table.mean(axis=0), table.std(axis=0) + 1e-6
     x = torch.from_numpy((table - means) / scales)
@@ -235,22 +256,3 @@ def _minimise(loss: Callable[[Tensor], Tensor], size: int) -> NDArray[np.float32
 
     optimiser.step(step)  # type: ignore[no-untyped-call]
     return fitted.detach().numpy().astype(np.float32)
-
-
-def default_ranking() -> Linear:
-    """Return the ranking used where there is nothing to fit on: keyword share and similarity, summed."""
-    names = {name: position for position, name in enumerate(FEATURES)}
-    weights = np.zeros(len(FEATURES), dtype=np.float32)
-    for name in ("keyword", "dense", "query_in_title", "query_in_names"):
-        weights[names[name]] = 3.0
-    return Linear(np.zeros_like(weights), np.ones_like(weights), weights, 0.0)
-
-
-def default_confidence() -> Linear:
-    """Return the confidence used where there is nothing to fit on: similarity and coverage."""
-    names = {name: position for position, name in enumerate(CONFIDENCE_FEATURES)}
-    weights = np.zeros(len(CONFIDENCE_FEATURES), dtype=np.float32)
-    chosen = {"margin": 0.3, "dense": 4.0, "query_in_title": 2.0, "query_in_all": 1.0, "best_match": 2.0}
-    for name, weight in chosen.items():
-        weights[names[name]] = weight
-    return Linear(np.zeros_like(weights), np.ones_like(weights), weights, -5.0)

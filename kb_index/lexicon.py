@@ -27,18 +27,18 @@ class Meaning:
 class Lexicon:
     """Looks terms up by their syllables.
 
-    Marks decide between terms that are spelt alike without them, and whether a single syllable is meant at
-    all ("má" is not "mả"); otherwise a term is found however it is marked.
+    Marks decide between terms that are spelt alike without them; a term is found with some marks wrong or
+    missing, but not where every syllable has other ones ("má" is not "mả").
     """
 
     def __init__(self, entries: Iterable[LexiconTerm]) -> None:
         self.entries = list(entries)
         self._marked: dict[tuple[str, ...], LexiconTerm] = {}
-        self._bare: dict[tuple[str, ...], LexiconTerm] = {}
+        self._bare: dict[tuple[str, ...], tuple[tuple[str, ...], LexiconTerm]] = {}
         for entry in self.entries:
             words = query_syllables(entry.term)
             self._marked.setdefault(tuple(words), entry)
-            self._bare.setdefault(tuple(bare(words)), entry)
+            self._bare.setdefault(tuple(bare(words)), (tuple(words), entry))
 
     @classmethod
     def load(cls, path: Path = STARTER_LEXICON) -> Lexicon:
@@ -55,9 +55,7 @@ class Lexicon:
         while position < len(words):
             for length in range(min(_LONGEST, len(words) - position), 0, -1):
                 end = position + length
-                entry = self._marked.get(tuple(words[position:end]))
-                if entry is None and (length > 1 or words[position] == plain[position]):
-                    entry = self._bare.get(tuple(plain[position:end]))
+                entry = self._at(words[position:end], plain[position:end])
                 if entry is not None:
                     meanings.append(
                         Meaning(
@@ -72,3 +70,14 @@ class Lexicon:
             else:
                 position += 1
         return meanings
+
+    def _at(self, words: Sequence[str], plain: Sequence[str]) -> LexiconTerm | None:
+        """Return the term that these words are, marked (`words`) and without marks (`plain`)."""
+        exact = self._marked.get(tuple(words))
+        if exact is not None:
+            return exact
+        term, entry = self._bare.get(tuple(plain), ((), None))
+        alike = any(
+            word in (own, bare_word) for word, own, bare_word in zip(words, term, plain, strict=False)
+        )
+        return entry if alike else None

@@ -24,7 +24,7 @@ def decided(
     in_hand: str | None = None,
     near: float | None = None,
 ):
-    """Decide with hits of which one is right as probably as they are together, unless `near` says otherwise."""
+    """Decide; unless `near` says otherwise one of the first three is right as probably as they say."""
     among = min(1.0, sum(item.confidence for item in hits[:3])) if near is None else near
     result = SearchResult(list(hits), hits[0].confidence if hits else 0.0, among)
     return decide(Evidence(intent, 0.9, result, residue, in_hand), LIMITS)
