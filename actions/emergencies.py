@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from vntext.emergency_reply import emergency_reply
-
 from actions.replies import Reply, TurnRecord, paragraphs
 from vntext.catalogue import say
 from vntext.emergency import KINDS, Emergency
+from vntext.emergency_reply import emergency_reply
 
 _RULE = "classifier"
 
