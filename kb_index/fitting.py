@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import random
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,27 +49,6 @@ _OTHER_MARKS = -0.5
 _SHRINK = 0.002
 _SHRINK_CONFIDENCE = 0.02
 _MARKS = FEATURES.index("other_marks")
-# Which way a figure may count. Many say nearly the same, and left alone some of them would turn round to mend
-# what others overdo: then less of the title in the question would speak for an entry.
-_FREE = {"commune", "province", "article", "has_names", "title_length", "question_total"}
-_AGAINST = {
-    "ministry_only",
-    "variant_missing",
-    "variant_extra",
-    "not_meant",
-    "excluded",
-    "unexplained",
-    "unnamed",
-    "foreign_words",
-    "foreign_weight",
-    "unexplained_total",
-    "unnamed_total",
-    "other_marks",
-}
-_SIGNS = [
-    0.0 if name in _FREE else -1.0 if name in _AGAINST or name.endswith("_gap") else 1.0 for name in FEATURES
-]
-_PREFIX = re.compile(r"^(?:Thủ tục\s+)?(?:đăng ký|cấp)\s+", re.IGNORECASE)
 _ASKS = (
     "{} cần giấy tờ gì",
     "{} hết bao nhiêu tiền",
@@ -156,15 +134,14 @@ def _generate(
     kept: list[EntryTexts] = []
     questions: list[Question] = []
     bare_titles = [entry for entry in entries if not entry.names]
-    variants, general = _variants(entries)
+    variants = _variants(entries)
     chosen = {entry.key for entry in chance.sample(bare_titles, min(_MOST_TITLES, len(bare_titles)))}
     chosen |= {entry.key for entry in chance.sample(variants, min(_MOST_VARIANTS, len(variants)))}
     for entry in entries:
         if len(entry.names) >= 2:
             out = set(chance.sample(entry.names, min(2, len(entry.names) // 2)))
             kept.append(replace(entry, names=tuple(name for name in entry.names if name not in out)))
-            # What names the general procedure means it, not one that says more.
-            for name in sorted(out) + ([_PREFIX.sub("", entry.title)] if entry.key in general else []):
+            for name in sorted(out):
                 text = chance.choice(_ASKS).format(name)
                 text = noisy(text, chance) if chance.random() < 0.5 else text
                 questions.append(Question(text, frozenset([entry.key])))
@@ -184,17 +161,11 @@ def _generate(
     return kept, questions
 
 
-def _variants(entries: Sequence[EntryTexts]) -> tuple[list[EntryTexts], set[str]]:
-    """Return the entries without names whose title says all that another's says and more, and those others."""
-    titles = [(entry, frozenset(bare(syllables(_PREFIX.sub("", entry.title))))) for entry in entries]
-    named = [(entry, words) for entry, words in titles if entry.names and entry.kind == "procedure"]
-    variants, general = [], set()
-    for entry, words in titles:
-        said = {other.key for other, fewer in named if fewer < words}
-        general |= said
-        if said and not entry.names:
-            variants.append(entry)
-    return variants, general
+def _variants(entries: Sequence[EntryTexts]) -> list[EntryTexts]:
+    """Return the entries without names whose title says all that the title of a named one says, and more."""
+    named = [frozenset(bare(syllables(entry.title))) for entry in entries if entry.names]
+    titles = [(entry, frozenset(bare(syllables(entry.title)))) for entry in entries if not entry.names]
+    return [entry for entry, words in titles if any(title < words for title in named)]
 
 
 def _case(question: Question, maker: FeatureMaker, numbers: dict[str, int], lexicon: Lexicon) -> _Case:
@@ -229,14 +200,7 @@ def _fit_ranking(cases: Sequence[_Case]) -> Linear:
         likelihood = torch.logsumexp(scores + r, dim=1) - torch.logsumexp(scores + m, dim=1)
         return -(importance * likelihood).sum() / importance.sum() + _SHRINK * (weights**2).sum()
 
-    signs = torch.tensor(_SIGNS)
-
-    def signed(fitted: Tensor) -> Tensor:
-        return torch.where(signs == 0, fitted, signs * fitted**2)
-
-    weights = signed(
-        torch.from_numpy(_minimise(lambda fitted: loss(signed(fitted)), rows.shape[1], 0.3))
-    ).numpy()
+    weights = _minimise(loss, rows.shape[1])
     means[_MARKS], scales[_MARKS], weights[_MARKS] = 0.0, 1.0, _OTHER_MARKS
     return Linear(means, scales, weights, 0.0)
 
@@ -277,11 +241,11 @@ def _fit_confidence(cases: Sequence[_Case], ranking: Linear, first: int) -> Line
     return Linear(means, scales, found[:-1], float(found[-1]))
 
 
-def _minimise(loss: Callable[[Tensor], Tensor], size: int, start: float = 0.0) -> NDArray[np.float32]:
-    """Return the vector of `size` that makes a smooth loss least, beginning with `start` in every place."""
+def _minimise(loss: Callable[[Tensor], Tensor], size: int) -> NDArray[np.float32]:
+    """Return the vector of `size` that makes a smooth, convex loss least."""
     import torch
 
-    fitted = torch.full((size,), start, requires_grad=True)
+    fitted = torch.zeros(size, requires_grad=True)
     optimiser = torch.optim.LBFGS([fitted], max_iter=150, line_search_fn="strong_wolfe")
 
     def step() -> float:
