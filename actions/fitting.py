@@ -64,7 +64,7 @@ class Costs:
     useful_question: float = 0.3
     handoff: float = 1.5
     most_wrong: float = 0.06
-    most_not_in_base: float = 0.15
+    most_not_in_base: float = 0.2
     above: float = 0.1
 
 

@@ -16,6 +16,8 @@ from kb_index.texts import EntryTexts, bare, syllables
 COVERAGE = (
     "query_in_title",
     "title_in_query",
+    "core_in_query",
+    "same_as_title",
     "query_in_names",
     "name_in_query",
     "query_in_all",
@@ -39,6 +41,10 @@ COVERAGE = (
     "question_total",
     "other_marks",
 )
+# What so many titles begin with that nobody need say it.
+_OPENING = frozenset(("thu", "tuc", "dang", "ky", "cap"))
+# From this share of its telling words on, a question says all of a title.
+_WHOLE = 0.99
 # An entry has a lexicon's term when it has so much of its words.
 _MOST = 0.75
 # The weight of a long question's words, to bring absolute weights near 1.
@@ -115,9 +121,10 @@ class WordSet:
 
 @dataclass(frozen=True)
 class EntryWords:
-    """The words of an entry, ready to be compared."""
+    """The words of an entry, ready to be compared; `core` is the title without its opening."""
 
     title: WordSet
+    core: WordSet
     names: tuple[WordSet, ...]
     marked: frozenset[str]
     called: frozenset[str]
@@ -150,6 +157,7 @@ def entry_words(entry: EntryTexts, index: SearchIndex) -> EntryWords:
     called = frozenset([*bare(title), *(word for name in names for word in name)])
     return EntryWords(
         title=word_set(bare(title)),
+        core=word_set([word for word in bare(title) if word not in _OPENING] or bare(title)),
         names=tuple(word_set(name) for name in names),
         marked=frozenset([*title, *(word for name in named for word in name)]),
         called=called,
@@ -171,6 +179,7 @@ class QuestionWords:
         self.total = sum(self.weights.values()) or 1.0
         # Pairs of words that both matter; how they were typed tells little about those that do not.
         matter = [w for w, weight in zip(query.bare, query.weights, strict=True) if weight == 1.0]
+        self.matter = frozenset(matter)
         self.pairs = {f"{a}_{b}": self.idf(f"{a}_{b}") for a, b in pairwise(matter)}
         self.pairs_total = sum(self.pairs.values()) or 1.0
         # What was typed, what it stands for, and how many words of that must be there.
@@ -195,6 +204,7 @@ class QuestionWords:
     def against(self, entry: EntryWords) -> tuple[float, ...]:
         """Return the figures named in `COVERAGE`."""
         in_title, title_in = self._cover(entry.title)
+        core_in = self._cover(entry.core)[1]
         in_name = name_in = 0.0
         covers = [(in_title, title_in)]
         for name in entry.names:
@@ -209,6 +219,8 @@ class QuestionWords:
         return (
             in_title,
             title_in,
+            core_in,
+            float(core_in >= _WHOLE and self.matter <= entry.title.words),
             in_name,
             name_in,
             sum([self.weights[word] for word in explained]) / self.total,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,12 +44,35 @@ _WRITTEN = 3.0
 _UNANSWERED = frozenset({"handoff", "out_of_scope"})
 # A question whose answers were taken out counts less than one that the base really has nothing on.
 _TAKEN_OUT = 0.3
-# What other marks than the entry's cost: they decide between what is otherwise equal, and no more.
-_OTHER_MARKS = -0.5
+# Set by hand, since written questions hardly show it. Other marks than the entry's only decide between what
+# is otherwise equal, so that both ways of typing are ranked alike; who says just what a title says means that
+# entry, and none that says more.
+_SET = {"other_marks": -0.5, "same_as_title": 3.0}
 # How strongly fitted weights are drawn towards 0.
 _SHRINK = 0.002
 _SHRINK_CONFIDENCE = 0.02
-_MARKS = FEATURES.index("other_marks")
+_SET_PLACES = [FEATURES.index(name) for name in _SET]
+# Which way a figure may count. Many say nearly the same, and left alone some of them would turn round to mend
+# what others overdo: then less of the title in the question would speak for an entry.
+_FREE = {"commune", "province", "article", "has_names", "title_length", "question_total"}
+_AGAINST = {
+    "ministry_only",
+    "variant_missing",
+    "variant_extra",
+    "not_meant",
+    "excluded",
+    "unexplained",
+    "unnamed",
+    "foreign_words",
+    "foreign_weight",
+    "unexplained_total",
+    "unnamed_total",
+    "other_marks",
+}
+_SIGNS = [
+    0.0 if name in _FREE else -1.0 if name in _AGAINST or name.endswith("_gap") else 1.0 for name in FEATURES
+]
+_PREFIX = re.compile(r"^(?:Thủ tục\s+)?(?:đăng ký|cấp)\s+", re.IGNORECASE)
 _ASKS = (
     "{} cần giấy tờ gì",
     "{} hết bao nhiêu tiền",
@@ -134,14 +158,15 @@ def _generate(
     kept: list[EntryTexts] = []
     questions: list[Question] = []
     bare_titles = [entry for entry in entries if not entry.names]
-    variants = _variants(entries)
+    variants, general = _variants(entries)
     chosen = {entry.key for entry in chance.sample(bare_titles, min(_MOST_TITLES, len(bare_titles)))}
     chosen |= {entry.key for entry in chance.sample(variants, min(_MOST_VARIANTS, len(variants)))}
     for entry in entries:
         if len(entry.names) >= 2:
             out = set(chance.sample(entry.names, min(2, len(entry.names) // 2)))
             kept.append(replace(entry, names=tuple(name for name in entry.names if name not in out)))
-            for name in sorted(out):
+            # What names the general procedure means it, not one that says more.
+            for name in sorted(out) + ([_PREFIX.sub("", entry.title)] if entry.key in general else []):
                 text = chance.choice(_ASKS).format(name)
                 text = noisy(text, chance) if chance.random() < 0.5 else text
                 questions.append(Question(text, frozenset([entry.key])))
@@ -161,11 +186,17 @@ def _generate(
     return kept, questions
 
 
-def _variants(entries: Sequence[EntryTexts]) -> list[EntryTexts]:
-    """Return the entries without names whose title says all that the title of a named one says, and more."""
-    named = [frozenset(bare(syllables(entry.title))) for entry in entries if entry.names]
-    titles = [(entry, frozenset(bare(syllables(entry.title)))) for entry in entries if not entry.names]
-    return [entry for entry, words in titles if any(title < words for title in named)]
+def _variants(entries: Sequence[EntryTexts]) -> tuple[list[EntryTexts], set[str]]:
+    """Return the entries without names whose title says all of another's and more, and those others."""
+    titles = [(entry, frozenset(bare(syllables(_PREFIX.sub("", entry.title))))) for entry in entries]
+    named = [(entry, words) for entry, words in titles if entry.names and entry.kind == "procedure"]
+    variants, general = [], set()
+    for entry, words in titles:
+        said = {other.key for other, fewer in named if fewer < words}
+        general |= said
+        if said and not entry.names:
+            variants.append(entry)
+    return variants, general
 
 
 def _case(question: Question, maker: FeatureMaker, numbers: dict[str, int], lexicon: Lexicon) -> _Case:
@@ -181,8 +212,7 @@ def _fit_ranking(cases: Sequence[_Case]) -> Linear:
 
     rows = np.concatenate([case.features for case in cases])
     means, scales = rows.mean(axis=0), rows.std(axis=0) + 1e-6
-    # Marks take no part in the fit, so that both ways of typing are ranked alike.
-    scales[_MARKS] = np.inf
+    means[_SET_PLACES], scales[_SET_PLACES] = 0.0, 1.0
     widest = max(len(case.features) for case in cases)
     features = np.zeros((len(cases), widest, rows.shape[1]), dtype=np.float32)
     mask = np.full((len(cases), widest), -1e9, dtype=np.float32)
@@ -196,12 +226,23 @@ def _fit_ranking(cases: Sequence[_Case]) -> Linear:
     importance = torch.tensor([case.weight for case in cases])
 
     def loss(weights: Tensor) -> Tensor:
-        scores = x @ weights
+        scores = x @ (weights * is_fitted + by_hand)
         likelihood = torch.logsumexp(scores + r, dim=1) - torch.logsumexp(scores + m, dim=1)
         return -(importance * likelihood).sum() / importance.sum() + _SHRINK * (weights**2).sum()
 
-    weights = _minimise(loss, rows.shape[1])
-    means[_MARKS], scales[_MARKS], weights[_MARKS] = 0.0, 1.0, _OTHER_MARKS
+    signs = torch.tensor(_SIGNS)
+    is_fitted = torch.ones(rows.shape[1])
+    by_hand = torch.zeros(rows.shape[1])
+    is_fitted[_SET_PLACES] = 0.0
+    by_hand[_SET_PLACES] = torch.tensor(list(_SET.values()))
+
+    def signed(fitted: Tensor) -> Tensor:
+        return torch.where(signs == 0, fitted, signs * fitted**2)
+
+    weights = signed(
+        torch.from_numpy(_minimise(lambda fitted: loss(signed(fitted)), rows.shape[1], 0.3))
+    ).numpy()
+    weights[_SET_PLACES] = list(_SET.values())
     return Linear(means, scales, weights, 0.0)
 
 
@@ -241,11 +282,11 @@ def _fit_confidence(cases: Sequence[_Case], ranking: Linear, first: int) -> Line
     return Linear(means, scales, found[:-1], float(found[-1]))
 
 
-def _minimise(loss: Callable[[Tensor], Tensor], size: int) -> NDArray[np.float32]:
-    """Return the vector of `size` that makes a smooth, convex loss least."""
+def _minimise(loss: Callable[[Tensor], Tensor], size: int, start: float = 0.0) -> NDArray[np.float32]:
+    """Return the vector of `size` that makes a smooth loss least, beginning with `start` in every place."""
     import torch
 
-    fitted = torch.zeros(size, requires_grad=True)
+    fitted = torch.full((size,), start, requires_grad=True)
     optimiser = torch.optim.LBFGS([fitted], max_iter=150, line_search_fn="strong_wolfe")
 
     def step() -> float:

@@ -16,6 +16,8 @@ from vntext.normalise import strip_marks
 # Words that only ask ("bao nhiêu", "cần gì") or name an aspect ("lệ phí") say little of what it is about.
 _ASKING = 0.08
 _EXPANDED = 0.7
+# How many words from a word of substance the words of its topic may be.
+_HELD = 2
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Vocabulary:
     """What a base's titles and names say, without marks.
 
     Attributes:
-        pairs: neighbours in titles (`a_b`): what belongs together in a topic.
+        pairs: neighbours in titles and names (`a_b`): what belongs together in a topic.
         words: every word of titles and names.
         by_sound: for each sound the commonest word that has it.
     """
@@ -59,11 +61,10 @@ class Vocabulary:
         pairs: set[str] = set()
         counts: Counter[str] = Counter()
         for entry in entries:
-            title = bare(syllables(entry.title))
-            pairs.update(f"{first}_{second}" for first, second in pairwise(title))
-            counts.update(title)
-            for name in entry.names:
-                counts.update(bare(syllables(name)))
+            for text in (entry.title, *entry.names):
+                words = bare(syllables(text))
+                pairs.update(f"{first}_{second}" for first, second in pairwise(words))
+                counts.update(words)
         by_sound: dict[str, str] = {}
         for word, _ in counts.most_common():
             by_sound.setdefault(sound_key(word), word)
@@ -102,18 +103,14 @@ def read_query(text: str, lexicon: Lexicon, vocabulary: Vocabulary = _NOTHING_KN
 
 
 def _weights(text: str, words: list[str], meanings: list[Meaning], pairs: frozenset[str]) -> list[float]:
-    asking = asking_words(text)
-    assert len(asking) == len(words)
-    kept = [not only_asks for only_asks in asking]
-    for place, only_asks in enumerate(asking):
-        if only_asks:
-            before = place > 0 and not asking[place - 1] and f"{words[place - 1]}_{words[place]}" in pairs
-            after = (
-                place + 1 < len(words)
-                and not asking[place + 1]
-                and f"{words[place]}_{words[place + 1]}" in pairs
-            )
-            kept[place] = before or after
+    kept = [not only_asks for only_asks in asking_words(text)]
+    assert len(kept) == len(words)
+    # Words of a topic hold their neighbours: "khai sinh" holds "giấy khai sinh cho con" together.
+    for _ in range(_HELD):
+        before = list(kept)
+        for place, pair in enumerate(pairwise(words)):
+            if before[place] != before[place + 1] and "_".join(pair) in pairs:
+                kept[place] = kept[place + 1] = True
     for meaning in meanings:
         kept[meaning.start : meaning.end] = [True] * (meaning.end - meaning.start)
     if not any(kept):
