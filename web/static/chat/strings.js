@@ -20,9 +20,7 @@ export const STRINGS = {
   retry: "Gửi lại",
   offline: "Mất kết nối mạng. Tin nhắn sẽ được gửi khi có mạng trở lại. Việc khẩn cấp: gọi 113, 114, 115.",
   unavailable: "Chưa kết nối được với 1022. Đang thử lại… Cần gấp, mời gọi 0269.1022.",
-  tooLong: "Tin nhắn dài quá {limit} ký tự, mời anh/chị viết ngắn lại.",
   queue: "Người trực 1022 sẽ trả lời anh/chị ngay tại đây.",
   person: "Anh/chị đang trò chuyện với người trực 1022.",
-  newMessages: "Có tin mới",
   call: "Gọi {number}",
 };
