@@ -100,10 +100,7 @@ class Desk:
             if conversation is None:
                 raise ConversationNotFoundError
             messages = await repository.latest(session, conversation_id, limit)
-            position = None
-            if conversation.owner == "queue" and conversation.waiting_since is not None:
-                position = await repository.queue_position(session, conversation.waiting_since)
-        return ConversationDetail(conversation, messages, position)
+            return await repository.detail(session, conversation, messages)
 
     async def history(self, conversation_id: str, *, after: int = 0, limit: int = 200) -> list[MessageView]:
         """Return messages after a sequence, oldest first."""

@@ -15,7 +15,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from conversations.models import IS_OPEN, ConversationRow, MessageRow
-from conversations.schemas import Button, ConversationFilter, ConversationView, MessageView
+from conversations.schemas import (
+    Button,
+    ConversationDetail,
+    ConversationFilter,
+    ConversationView,
+    MessageView,
+)
 
 _CONVERSATIONS = cast(Table, ConversationRow.__table__)
 _MESSAGES = cast(Table, MessageRow.__table__)
@@ -118,6 +124,16 @@ async def queue_position(session: AsyncSession, waiting_since: datetime) -> int:
     """Return the place in the queue, 1 for whoever has waited longest."""
     query = select(func.count()).where(C.owner == "queue", C.waiting_since <= waiting_since)
     return max(1, (await session.execute(query)).scalar_one())
+
+
+async def detail(
+    session: AsyncSession, conversation: ConversationView, messages: list[MessageView]
+) -> ConversationDetail:
+    """Return a conversation with messages of it and, while it waits, its place in the queue."""
+    position = None
+    if conversation.owner == "queue" and conversation.waiting_since is not None:
+        position = await queue_position(session, conversation.waiting_since)
+    return ConversationDetail(conversation, messages, position)
 
 
 async def claim_for_person(session: AsyncSession, conversation_id: str, operator_id: str) -> bool:

@@ -18,7 +18,14 @@ from conversations.events import DESK, LiveEvents
 from conversations.outbox import LEASE, Outbox
 from conversations.replies import Reply
 from conversations.repository import Row
-from conversations.schemas import Button, ConversationView, InboundMessage, MessageView, Received
+from conversations.schemas import (
+    Button,
+    ConversationDetail,
+    ConversationView,
+    InboundMessage,
+    MessageView,
+    Received,
+)
 from conversations.writing import preview, say_in
 from database.base import new_id
 from database.clock import Clock
@@ -138,17 +145,28 @@ class Inbox:
         async with self._database.read() as session:
             return await repository.history(session, conversation_id, after=after, limit=limit)
 
-    async def latest(self, conversation_id: str, limit: int = 50) -> list[MessageView]:
-        """Return the newest messages, oldest first."""
-        async with self._database.read() as session:
-            return await repository.latest(session, conversation_id, limit)
+    async def state(
+        self, channel: str, external_user_id: str, *, after: int | None = None, limit: int = 200
+    ) -> ConversationDetail | None:
+        """Return a person's conversation with its messages, all as they were at one moment.
 
-    async def position(self, conversation: ConversationView) -> int | None:
-        """Return the place in the queue, None for who does not wait."""
-        if conversation.owner != "queue" or conversation.waiting_since is None:
-            return None
+        Read apart, a message and the hand-over it speaks of could contradict each other.
+
+        Args:
+            channel: the channel's name.
+            external_user_id: who it is there.
+            after: messages after this sequence, oldest first; None for the newest ones.
+            limit: the most messages.
+        """
         async with self._database.read() as session:
-            return await repository.queue_position(session, conversation.waiting_since)
+            conversation = await repository.find_by_user(session, channel, external_user_id)
+            if conversation is None:
+                return None
+            if after is None:
+                messages = await repository.latest(session, conversation.id, limit)
+            else:
+                messages = await repository.history(session, conversation.id, after=after, limit=limit)
+            return await repository.detail(session, conversation, messages)
 
     async def backlog(self) -> dict[str, int]:
         """Return how many messages wait in each unfinished state."""

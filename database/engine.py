@@ -53,8 +53,10 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """Yield a session for reading; nothing done in it is kept."""
+        """Yield a session for reading: all of it sees one state of the database, and nothing done is kept."""
         async with self._sessions() as session:
+            if not self.is_sqlite:
+                await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
     @asynccontextmanager

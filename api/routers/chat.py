@@ -124,17 +124,16 @@ async def open_chat(body: OpenChat, request: Request, services: ServicesHere) ->
         _new, token = services.visitors.new()
         return OpenedChat(token=token, conversation_id=None, greeting=shown, messages=[], owner="bot")
     token = services.visitors.token(visitor)
-    conversation = await services.inbox.conversation_of(CHANNEL, visitor)
-    if conversation is None:
+    state = await services.inbox.state(CHANNEL, visitor, limit=50)
+    if state is None:
         return OpenedChat(token=token, conversation_id=None, greeting=shown, messages=[], owner="bot")
-    messages = await services.inbox.latest(conversation.id, 50)
     return OpenedChat(
         token=token,
-        conversation_id=conversation.id,
+        conversation_id=state.conversation.id,
         greeting=shown,
-        messages=[ChatMessage(**visible(message)) for message in messages],
-        owner=conversation.owner,
-        position=await services.inbox.position(conversation),
+        messages=[ChatMessage(**visible(message)) for message in state.messages],
+        owner=state.conversation.owner,
+        position=state.position,
     )
 
 
@@ -164,14 +163,13 @@ async def read_messages(
     after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
 ) -> NewerMessages:
     """Return up to 200 messages, oldest first; ask again after the last one for more."""
-    conversation = await services.inbox.conversation_of(CHANNEL, visitor)
-    if conversation is None:
+    state = await services.inbox.state(CHANNEL, visitor, after=after)
+    if state is None:
         return NewerMessages(messages=[], owner="bot")
-    messages = await services.inbox.history(conversation.id, after=after)
     return NewerMessages(
-        messages=[ChatMessage(**visible(message)) for message in messages],
-        owner=conversation.owner,
-        position=await services.inbox.position(conversation),
+        messages=[ChatMessage(**visible(message)) for message in state.messages],
+        owner=state.conversation.owner,
+        position=state.position,
     )
 
 
