@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any
 
+from kb_index.names import Names
 from kb_index.repository import StoredLayer
 from kb_index.schemas import Article, Procedure
 
@@ -33,12 +34,27 @@ _FILING = ("processing_time", "fees")
 _LISTS = ("everyday_names", "not_meant")
 
 
-def merge(layers: Iterable[StoredLayer]) -> dict[str, Procedure | Article]:
-    """Return every entry by its key, in the order of the keys; `layers` must be sorted by key."""
+def merge(
+    layers: Iterable[StoredLayer], names: Mapping[str, Names] | None = None
+) -> dict[str, Procedure | Article]:
+    """Return every entry by its key, in the order of the keys.
+
+    Args:
+        layers: what is stored, sorted by key.
+        names: what people call procedures, by code; joins what the layers say.
+    """
     entries: dict[str, Procedure | Article] = {}
     for key, group in groupby(layers, key=lambda layer: layer.key):
         by_layer = {layer.layer: layer for layer in group}
-        entries[key] = _one(by_layer)
+        entry = _one(by_layer)
+        if names and isinstance(entry, Procedure) and (called := names.get(entry.code)) is not None:
+            entry = entry.model_copy(
+                update={
+                    "everyday_names": list(dict.fromkeys([*entry.everyday_names, *called.names])),
+                    "not_meant": list(dict.fromkeys([*entry.not_meant, *called.not_meant])),
+                }
+            )
+        entries[key] = entry
     return entries
 
 

@@ -18,6 +18,7 @@ from kb_index.features import FeatureMaker
 from kb_index.index import SearchIndex
 from kb_index.lexicon import Lexicon
 from kb_index.merging import merge
+from kb_index.names import load_names
 from kb_index.query import read_query
 from kb_index.ranker import Ranker
 from kb_index.repository import KbRepository
@@ -217,7 +218,7 @@ async def read_entries(database: Database) -> dict[str, Procedure | Article]:
     """Return all merged entries of the store by key."""
     async with database.read() as session:
         layers = await KbRepository(session).layers()
-    return await asyncio.to_thread(merge, layers)
+    return await asyncio.to_thread(lambda: merge(layers, load_names()))
 
 
 async def rebuild(
