@@ -61,7 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("train", parents=[shared], help="train the instance's embedding anew, then index")
     indexer = commands.add_parser("index", parents=[shared], help="build the index if it is out of date")
     indexer.add_argument("--force", action="store_true", help="build it in any case")
-    commands.add_parser("fit", parents=[shared], help="keep the live ranker in the package, for small bases")
+    fitter = commands.add_parser(
+        "fit", parents=[shared], help="fit the ranker that every instance uses on this one's entries"
+    )
+    fitter.add_argument(
+        "--here", action="store_true", help="only for this instance (another embedding model)"
+    )
     commands.add_parser("report", parents=[shared], help="what is in the base, and the last import")
     searcher = commands.add_parser("search", parents=[shared], help="search from the command line")
     searcher.add_argument("text")
@@ -93,7 +98,7 @@ async def _run(options: argparse.Namespace) -> int:
             case "index":
                 return await _index(database, options)
             case "fit":
-                return _fit(options)
+                return await _fit(database, options)
             case "report":
                 return await _report(database, options)
             case _:
@@ -151,14 +156,20 @@ async def _index(database: Database, options: argparse.Namespace) -> int:
     return 0
 
 
-def _fit(options: argparse.Namespace) -> int:
-    from kb_index.fitting import PACKAGED
-    from kb_index.ranker import Ranker
-    from kb_index.versions import Versions
+async def _fit(database: Database, options: argparse.Namespace) -> int:
+    from kb_index.building import own_ranker
+    from kb_index.fitting import PACKAGED, TooFewQuestionsError
+    from kb_index.service import fit, rebuild
 
-    version = Versions(options.data_dir).current()
-    Ranker.load(version.folder / "ranker.json").save(PACKAGED)
-    _say([f"the ranker of index {version.number} ({version.manifest['entries']:,} entries) is kept"])
+    file = own_ranker(options.data_dir) if options.here else PACKAGED
+    try:
+        ranker = await fit(database, options.data_dir, _model())
+    except TooFewQuestionsError as error:
+        _say([f"not fitted: {error}"])
+        return 1
+    ranker.save(file)
+    number = await rebuild(database, options.data_dir, _model())
+    _say([f"the ranker is in {file}; index {number} is live with it"])
     return 0
 
 

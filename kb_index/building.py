@@ -1,4 +1,4 @@
-"""Builds what search needs from the store: the trained embedding, the fitted ranker, the index version."""
+"""Builds what search needs from the store: the trained embedding and the index version."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from typing import Any
 
 from kb_index.embedding import Encoder
 from kb_index.features import FEATURES
-from kb_index.fitting import EVALUATION, fit_ranker, read_questions
+from kb_index.fitting import PACKAGED
 from kb_index.index import FORMAT, SearchIndex
 from kb_index.lexicon import STARTER_LEXICON, Lexicon
+from kb_index.ranker import Ranker
 from kb_index.schemas import Article, Procedure
 from kb_index.texts import EntryTexts, forget_texts, texts_of
 from kb_index.training import make_pairs, train_embedding
@@ -65,6 +66,25 @@ def own_model(data_dir: Path) -> Path:
     return data_dir / "models" / "embedding"
 
 
+def own_ranker(data_dir: Path) -> Path:
+    """Return where an instance's own ranker is, if it has one."""
+    return data_dir / "models" / "ranker.json"
+
+
+def load_ranker(data_dir: Path) -> Ranker:
+    """Return the instance's own ranker, else the one that comes with the package.
+
+    An own one that was fitted on other figures than this version's is left aside.
+    """
+    file = own_ranker(data_dir)
+    if file.is_file():
+        try:
+            return Ranker.load(file)
+        except (ValueError, KeyError, TypeError) as error:
+            logger.warning("the instance's own ranker cannot be used, the package's is: %s", error)
+    return Ranker.load(PACKAGED)
+
+
 def build(
     entries: Sequence[Procedure | Article],
     data_dir: Path,
@@ -72,7 +92,7 @@ def build(
     *,
     force_training: bool = False,
 ) -> BuildResult:
-    """Train where needed, fit, index, and publish a new version. The caller holds the build lock.
+    """Train where needed, index, and publish a new version. The caller holds the build lock.
 
     Args:
         entries: the merged entries.
@@ -86,8 +106,7 @@ def build(
     trained = embedding_model is None and _train(texts, lexicon, own_model(data_dir), force_training)
     name = embedding_model or str(own_model(data_dir))
     encoder = Encoder(name)
-    logger.info("fitting the ranker")
-    ranker = fit_ranker(texts, encoder, lexicon, read_questions())
+    ranker = load_ranker(data_dir)
     logger.info("indexing %d entries", len(texts))
     index = SearchIndex.build(texts, encoder)
     forget_texts()
@@ -115,7 +134,7 @@ def fingerprint(entries: Sequence[Procedure | Article], embedding_model: str | N
     digest = hashlib.sha256(f"{FORMAT}|{embedding_model}|{','.join(FEATURES)}".encode())
     for entry in entries:
         digest.update(entry.model_dump_json(exclude_defaults=True).encode())
-    for file in [STARTER_LEXICON, *sorted(EVALUATION.glob("*.jsonl"))]:
+    for file in (STARTER_LEXICON, PACKAGED):
         if file.is_file():
             digest.update(file.read_bytes())
     return digest.hexdigest()

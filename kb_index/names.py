@@ -15,6 +15,8 @@ from typing import Any
 import yaml
 
 STARTER_NAMES = Path(__file__).parent / "starter" / "names"
+# Names accepted while labelling; they add to those of the other files.
+LEARNED = "learned.yml"
 
 # The C parser reads the same language ten times as fast.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -36,15 +38,19 @@ def load_names(folder: Path = STARTER_NAMES) -> dict[str, Names]:
         ValueError: a file holds something else, or names a code that another line names too.
     """
     found: dict[str, Names] = {}
-    for file in sorted(folder.glob("*.yml")):
+    for file in sorted(folder.glob("*.yml"), key=lambda path: (path.name == LEARNED, path.name)):
         for number, entry in enumerate(_entries(file), start=1):
             try:
                 code, names = str(entry["code"]), tuple(map(str, entry["names"]))
             except (KeyError, TypeError) as error:
                 raise ValueError(f"{file.name}, entry {number}: needs a code and names") from error
-            if code in found:
-                raise ValueError(f"{file.name}, entry {number}: {code} has names already")
-            found[code] = Names(names, tuple(map(str, entry.get("not") or ())))
+            not_meant = tuple(map(str, entry.get("not") or ()))
+            if (known := found.get(code)) is not None:
+                if file.name != LEARNED:
+                    raise ValueError(f"{file.name}, entry {number}: {code} has names already")
+                names = tuple(dict.fromkeys(known.names + names))
+                not_meant = tuple(dict.fromkeys(known.not_meant + not_meant))
+            found[code] = Names(names, not_meant)
     return found
 
 

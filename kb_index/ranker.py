@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,10 +66,37 @@ class Linear:
 
 
 @dataclass(frozen=True)
+class Scorer:
+    """A linear function of standardised figures and, beside it, one hidden layer of rectified units.
+
+    Figures farther than `farthest` standard deviations from the mean count as that far: what the fit has not
+    seen must not decide alone.
+    """
+
+    means: Floats
+    scales: Floats
+    weights: Floats
+    hidden: Floats
+    hidden_bias: Floats
+    out: Floats
+    farthest: float = 5.0
+
+    def __call__(self, rows: Floats) -> Floats:
+        """Return one value a row."""
+        x = np.clip((rows - self.means) / self.scales, -self.farthest, self.farthest)
+        units = np.maximum(x @ self.hidden + self.hidden_bias, 0.0)
+        values: Floats = x @ self.weights + units @ self.out
+        return values.astype(np.float32)
+
+
+_Fitted = TypeVar("_Fitted", Linear, Scorer)
+
+
+@dataclass(frozen=True)
 class Ranker:
     """Scores candidates; says how probably the first is right, and how probably one of the first `NEAR`."""
 
-    ranking: Linear
+    ranking: Scorer
     confidence: Linear
     near: Linear
 
@@ -93,7 +121,8 @@ class Ranker:
             "confidence": _plain(self.confidence),
             "near": _plain(self.near),
         }
-        file.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(content) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, file: Path) -> Ranker:
@@ -106,7 +135,11 @@ class Ranker:
         same = content["features"] == list(FEATURES)
         if not same or content["confidence_features"] != list(CONFIDENCE_FEATURES):
             raise ValueError("the ranker was fitted on other features")
-        return cls(_linear(content["ranking"]), _linear(content["confidence"]), _linear(content["near"]))
+        return cls(
+            _read(Scorer, content["ranking"]),
+            _read(Linear, content["confidence"]),
+            _read(Linear, content["near"]),
+        )
 
 
 def confidence_row(features: Floats, scores: Floats, order: Sequence[int]) -> Floats:
@@ -128,19 +161,17 @@ def _margin(scores: Floats, order: Sequence[int], place: int) -> float:
     return min(float(scores[order[0]]) - float(scores[order[place]]), _FARTHEST)
 
 
-def _plain(linear: Linear) -> dict[str, object]:
+def _plain(fitted: Linear | Scorer) -> dict[str, Any]:
+    """Return the numbers of a fitted function, to seven digits: more says nothing."""
     return {
-        "means": [float(x) for x in linear.means],
-        "scales": [float(x) for x in linear.scales],
-        "weights": [float(x) for x in linear.weights],
-        "bias": linear.bias,
+        name: np.vectorize(lambda number: float(f"{number:.7g}"), otypes=[float])(value).tolist()
+        for name, value in asdict(fitted).items()
     }
 
 
-def _linear(content: dict[str, list[float]]) -> Linear:
-    return Linear(
-        np.array(content["means"], dtype=np.float32),
-        np.array(content["scales"], dtype=np.float32),
-        np.array(content["weights"], dtype=np.float32),
-        float(content["bias"]),  # type: ignore[arg-type]
-    )
+def _read(kind: type[_Fitted], content: dict[str, Any]) -> _Fitted:
+    values: dict[str, Any] = {
+        name: np.array(value, dtype=np.float32) if isinstance(value, list) else float(value)
+        for name, value in content.items()
+    }
+    return kind(**values)

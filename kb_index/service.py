@@ -15,6 +15,7 @@ from database.engine import Database
 from kb_index.building import build, build_lock, fingerprint
 from kb_index.embedding import Encoder
 from kb_index.features import FeatureMaker
+from kb_index.fitting import fit_ranker, read_questions
 from kb_index.index import SearchIndex
 from kb_index.lexicon import Lexicon
 from kb_index.merging import merge
@@ -23,7 +24,7 @@ from kb_index.query import read_query
 from kb_index.ranker import Ranker
 from kb_index.repository import KbRepository
 from kb_index.schemas import Article, Kind, Procedure
-from kb_index.texts import forget_texts
+from kb_index.texts import forget_texts, texts_of
 from kb_index.versions import IndexDamagedError, Version, Versions
 
 logger = logging.getLogger(__name__)
@@ -235,6 +236,24 @@ async def rebuild(
     def work() -> int:
         with build_lock(data_dir):
             return build(entries, data_dir, embedding_model, force_training=force_training).version
+
+    return await asyncio.to_thread(work)
+
+
+async def fit(database: Database, data_dir: Path, embedding_model: str | None = None) -> Ranker:
+    """Fit a ranker on the store's entries and our own questions, with the embedding that is live.
+
+    Raises:
+        TooFewQuestionsError: hardly any question is about these entries.
+        IndexDamagedError: there is no live index.
+        EmbeddingUnavailableError: the embedding model cannot be loaded.
+    """
+    entries = list((await read_entries(database)).values())
+
+    def work() -> Ranker:
+        encoder = Encoder(embedding_model or str(Versions(data_dir).current().folder / "embedding"))
+        texts = [texts_of(entry) for entry in entries]
+        return fit_ranker(texts, encoder, Lexicon.load(), read_questions())
 
     return await asyncio.to_thread(work)
 
