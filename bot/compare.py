@@ -2,9 +2,9 @@
 
     python -m bot.compare [--only classifiers|marks] [--data-dir var] [--diet-seconds 300]
 
-Prints Markdown tables (docs/MODELS.md): intent classifiers over sparse, dense and mixed features, and unmarked
-text read as it is against marks restored first. The dense features are the embedding of the instance in
-`--data-dir`. Times are seconds of processor time, which other work on the machine does not change much.
+Prints Markdown tables (docs/MODELS.md): intent classifiers over sparse, dense and mixed features, and
+unmarked text read as it is against marks restored first. The dense features are the embedding of the instance
+in `--data-dir`. Times are processor time, which other work on the machine does not change much.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -52,9 +53,12 @@ FEATURE_SETS = {
     "embedding": ("dense",),
     "both and embedding": (*_BOTH, "dense"),
 }
-STANDING = "marked words, unmarked words and letters"
 _PIECE = re.compile(r"\w+|[^\w\s]+")
 _TIMED = 300
+# How often a phrase counts against a text of the base when marks are learnt.
+_PHRASES_COUNT = 5
+# So many epochs if time allows.
+_DIET_EPOCHS = 40
 
 
 class StaticEmbedding:
@@ -78,7 +82,7 @@ class StaticEmbedding:
     def _merge(self, word: str) -> list[int]:
         pieces = list(word)
         while len(pieces) > 1:
-            ranks = [self._rank.get(pair, len(self._rank)) for pair in zip(pieces, pieces[1:], strict=False)]
+            ranks = [self._rank.get(pair, len(self._rank)) for pair in pairwise(pieces)]
             place = min(range(len(ranks)), key=ranks.__getitem__)
             if ranks[place] == len(self._rank):
                 break
@@ -230,9 +234,6 @@ def classifiers(diet_seconds: float) -> dict[str, Classifier]:
     }
 
 
-_DIET_EPOCHS = 40
-
-
 def _stop_after(seconds: float) -> None:
     """Let Rasa's TensorFlow models train so long at most; they have no such setting."""
     import tensorflow as tf
@@ -367,15 +368,15 @@ def compare_classifiers(bench: Bench, diet_seconds: float) -> Iterator[str]:
     yield f"{len(bench.rows)} rows, {len(bench.phrases)} phrases to train on, copies included."
     yield ""
     yield (
-        "| features | classifier | intent right, as written / stripped | group right | both agree "
+        "| classifier | features | intent right, as written / stripped | group right | both agree "
         "| parse ms, p50 / p95 | training s | MB |"
     )
     yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     compared = classifiers(diet_seconds)
-    for described, names in FEATURE_SETS.items():
-        for name, classifier in compared.items():
+    for name, classifier in compared.items():
+        for described, names in FEATURE_SETS.items():
             if classifier.takes_dense or "dense" not in names:
-                yield bench.measure(classifier, names).line(described, name)
+                yield bench.measure(classifier, names).line(name, described)
     yield ""
 
 
@@ -390,29 +391,37 @@ def base_texts(data_dir: Path) -> list[str]:
     ]
 
 
-def compare_marks(bench: Bench, data_dir: Path) -> Iterator[str]:
-    """Yield the table of unmarked text read as it is and restored; write the texts for `kb_index.compare`."""
-    started = time.process_time()
-    restore = Restorer([*bench.written, *base_texts(data_dir)])
-    learnt = time.process_time() - started
-    started = time.process_time()
-    restored = [restore(text) for text in bench.stripped]
-    each = (time.process_time() - started) * 1000 / len(restored)
-    right = total = 0
-    for row, guess in zip(bench.rows, restored, strict=True):
-        if row.style == "normal":
-            truth = normalise(row.text).lower().split()
-            right += sum(one == other for one, other in zip(truth, guess.split(), strict=False))
-            total += len(truth)
+def write_restored(bench: Bench, restored: Sequence[str]) -> None:
+    """Write the texts for `kb_index.compare`."""
     RESTORED.parent.mkdir(parents=True, exist_ok=True)
     lines = (
         json.dumps({"text": row.text, "stripped": stripped, "restored": guess}, ensure_ascii=False)
         for row, stripped, guess in zip(bench.rows, bench.stripped, restored, strict=True)
     )
     RESTORED.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def compare_marks(bench: Bench, data_dir: Path) -> Iterator[str]:
+    """Yield the table of unmarked text read as it is and restored."""
+    started = time.process_time()
+    # People write more like the phrases than like the base, which has many more texts.
+    restore = Restorer([*bench.written * _PHRASES_COUNT, *base_texts(data_dir)])
+    learnt = time.process_time() - started
+    started = time.process_time()
+    restored = [restore(text) for text in bench.stripped]
+    each = (time.process_time() - started) * 1000 / len(restored)
+    write_restored(bench, restored)
+    pairs = [
+        pair
+        for row, guess in zip(bench.rows, restored, strict=True)
+        if row.style == "normal"
+        for pair in zip(normalise(row.text).lower().split(), guess.split(), strict=True)
+    ]
+    marked = [(truth, guess) for truth, guess in pairs if truth != strip_marks(truth)]
+    every, those = (np.mean([truth == guess for truth, guess in some]) for some in (pairs, marked))
     yield (
-        f"Marks restored right: {right / total:.3f} of {total} syllables of rows written with marks; "
-        f"learnt in {learnt:.1f} s, {each:.1f} ms a text."
+        f"Restored right in rows written with marks: {every:.3f} of {len(pairs)} syllables, {those:.3f} of the "
+        f"{len(marked)} that carry marks; learnt in {learnt:.1f} s, {each:.1f} ms a text."
     )
     yield ""
     yield "| features | rows | intent right | group right | same as of the row as written |"

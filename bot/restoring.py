@@ -21,24 +21,29 @@ _READINGS = 12
 
 
 class Restorer:
-    """A bigram model of marked text, read by the Viterbi algorithm."""
+    """A bigram model of marked text, read by the Viterbi algorithm.
+
+    Where a pair is rare, the continuation count of Kneser and Ney (1995) speaks for the syllable.
+    """
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self._single: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         self._pairs: Counter[tuple[str, str]] = Counter()
         self._before: Counter[str] = Counter()
         for text in texts:
             words = _SYLLABLE.findall(normalise(text).lower())
             if not words or all(word == strip_marks(word) for word in words):
                 continue  # typed without marks: it would teach that there are none
-            self._single.update(words)
+            counts.update(words)
             self._pairs.update(zip([_START, *words], words, strict=False))
             self._before.update([_START, *words[:-1]])
         readings: dict[str, list[str]] = defaultdict(list)
-        for word, _ in self._single.most_common():
+        for word, _ in counts.most_common():
             readings[strip_marks(word)].append(word)
         self._readings = {bare: words[:_READINGS] for bare, words in readings.items()}
-        self._total = max(1, self._single.total())
+        # After how many others a syllable stands, not how often it does: "sơ" is frequent, in "hồ sơ" alone.
+        self._contexts = Counter(word for _, word in self._pairs)
+        self._total = max(1, len(self._pairs))
 
     def __call__(self, text: str) -> str:
         """Return `text` in lower case with marks; what is no known unmarked syllable stays as it is."""
@@ -62,5 +67,5 @@ class Restorer:
 
     def _likelihood(self, before: str, word: str) -> float:
         after = self._pairs[before, word] / self._before[before] if self._before[before] else 0.0
-        alone = (self._single[word] + 0.1) / self._total
+        alone = (self._contexts[word] + 0.1) / self._total
         return math.log(_PAIRS * after + (1 - _PAIRS) * alone)

@@ -52,7 +52,7 @@ Score = Callable[[Case], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Setup:
-    """An embedding trained on a base with a lexicon; `seconds` of training, `megabytes` of model and index."""
+    """A base and a lexicon, the embedding trained on them, what that took and its size with its vectors."""
 
     entries: list[EntryTexts]
     lexicon: Lexicon
@@ -130,7 +130,7 @@ def fused(case: Case) -> NDArray[np.float32]:
 
 
 def recall(cases: Sequence[Case], score: Score) -> list[float]:
-    """Return the shares of questions with a right candidate at first place, in the first 3, in the first 10."""
+    """Return the shares of questions with a right candidate at first place, in the first 3, the first 10."""
     found = [case.right[np.argsort(-score(case), kind="stable")] for case in cases]
     return [float(np.mean([right[:first].any() for right in found])) for first in _FIRST]
 
