@@ -1,6 +1,6 @@
 """Compares ways of reading a message, on rows that nothing was trained on: for whoever changes the models.
 
-    python -m bot.compare [--only classifiers|marks] [--data-dir var] [--diet-seconds 300]
+    python -m bot.compare [--only classifiers|marks] [--data-dir var] [--diet-seconds 120]
 
 Prints Markdown tables (docs/MODELS.md): intent classifiers over sparse, dense and mixed features, and
 unmarked text read as it is against marks restored first. The dense features are the embedding of the instance
@@ -15,21 +15,18 @@ import os
 import re
 import sys
 import time
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bot.augment import ROOT, augment, plain, read
 from bot.evaluate import GROUP_OF, Row, rows
 from bot.restoring import Restorer
+from bot.static_embedding import StaticEmbedding
 from bot.train import prepare_rasa, quiet
 from vntext.canonical import canonical
 from vntext.normalise import normalise, strip_marks
@@ -53,48 +50,11 @@ FEATURE_SETS = {
     "embedding": ("dense",),
     "both and embedding": (*_BOTH, "dense"),
 }
-_PIECE = re.compile(r"\w+|[^\w\s]+")
 _TIMED = 300
 # How often a phrase counts against a text of the base when marks are learnt.
 _PHRASES_COUNT = 5
 # So many epochs if time allows.
 _DIET_EPOCHS = 40
-
-
-class StaticEmbedding:
-    """Reads a trained embedding folder without torch or tokenizers: pieces by BPE, and their mean vector."""
-
-    def __init__(self, folder: Path) -> None:
-        from safetensors.numpy import load_file
-
-        model = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
-        self._rank = {tuple(pair): rank for rank, pair in enumerate(model["merges"])}
-        self._vocabulary: dict[str, int] = model["vocab"]
-        self._unknown = self._vocabulary[model["unk_token"]]
-        (self._vectors,) = load_file(folder / "model.safetensors").values()
-        self._numbers = lru_cache(maxsize=100_000)(self._merge)
-
-    @property
-    def megabytes(self) -> float:
-        """Return how much memory the vectors take."""
-        return float(self._vectors.nbytes / 1e6)
-
-    def _merge(self, word: str) -> list[int]:
-        pieces = list(word)
-        while len(pieces) > 1:
-            ranks = [self._rank.get(pair, len(self._rank)) for pair in pairwise(pieces)]
-            place = min(range(len(ranks)), key=ranks.__getitem__)
-            if ranks[place] == len(self._rank):
-                break
-            pieces[place : place + 2] = ["".join(pieces[place : place + 2])]
-        return [self._vocabulary.get(piece, self._unknown) for piece in pieces]
-
-    def encode(self, text: str) -> NDArray[np.float32]:
-        """Return the unit vector of `text`, shape (1, dimensions)."""
-        plain_text = strip_marks(unicodedata.normalize("NFC", text).lower())
-        numbers = [number for word in _PIECE.findall(plain_text) for number in self._numbers(word)]
-        mean = self._vectors[numbers or [self._unknown]].mean(axis=0, keepdims=True)
-        return (mean / max(1e-9, float(np.linalg.norm(mean)))).astype(np.float32)  # type: ignore[no-any-return]
 
 
 class Reader:
@@ -420,8 +380,8 @@ def compare_marks(bench: Bench, data_dir: Path) -> Iterator[str]:
     marked = [(truth, guess) for truth, guess in pairs if truth != strip_marks(truth)]
     every, those = (np.mean([truth == guess for truth, guess in some]) for some in (pairs, marked))
     yield (
-        f"Restored right in rows written with marks: {every:.3f} of {len(pairs)} syllables, {those:.3f} of the "
-        f"{len(marked)} that carry marks; learnt in {learnt:.1f} s, {each:.1f} ms a text."
+        f"Restored right in rows written with marks: {every:.3f} of {len(pairs)} syllables, {those:.3f} of "
+        f"the {len(marked)} that carry marks; learnt in {learnt:.1f} s, {each:.1f} ms a text."
     )
     yield ""
     yield "| features | rows | intent right | group right | same as of the row as written |"
@@ -453,7 +413,7 @@ def main() -> None:
     )
     parser.add_argument("--only", choices=("classifiers", "marks"))
     parser.add_argument("--data-dir", type=Path, default=Path(os.environ.get("DATA_DIR") or "var"))
-    parser.add_argument("--diet-seconds", type=float, default=300.0)
+    parser.add_argument("--diet-seconds", type=float, default=120.0)
     arguments = parser.parse_args()
     prepare_rasa()
     quiet()
