@@ -4,7 +4,7 @@
 
 Prints Markdown tables (docs/MODELS.md): intent classifiers over sparse, dense and mixed features, and
 unmarked text read as it is against marks restored first. The dense features are the embedding of the instance
-in `--data-dir`. Times are processor time, which other work on the machine does not change much.
+in `--data-dir`. Times are processor time; a busy machine can double them all the same.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 
 Prints Markdown tables (docs/MODELS.md): ranking and fusion, names and lexicon, embedding sizes, and unmarked
 questions searched as they are against marks restored first (`bot.compare` restores them). A re-ranker is
-always measured on questions that it was not fitted on. Times are processor time, which other work on the
-machine does not change much. Nothing of the instance is changed.
+always measured on questions that it was not fitted on. Times are processor time; a busy machine can double
+them all the same. Nothing of the instance is changed.
 """
 
 from __future__ import annotations
