@@ -51,6 +51,7 @@ class ReportForm:
         if draft is None or draft.parked or draft.ending:
             draft = self._begin(turn, draft)
             draft.message_id = turn.message_id
+            draft.add_files(turn.files)
             return self._started(draft, turn)
         draft.message_id = turn.message_id
         outcome = self._go_on(draft, turn)
@@ -101,6 +102,13 @@ class ReportForm:
     # --- the messages after
 
     def _go_on(self, draft: Draft, turn: Turn) -> Outcome:
+        if turn.files:
+            added = draft.add_files(turn.files)
+            if turn.is_only_files:
+                return self._say(draft, talk.files_kept(added))
+        if turn.has_location and not draft.place:
+            draft.place = _short(turn.text)
+            return self._say(draft, talk.thanks(["place"], draft))
         plain = turn.plain
         found = extract(turn.text) if turn.text else Extracted()
         if (urgent := self._emergency(turn)) is not None:

@@ -50,6 +50,11 @@ def is_after_emergency(turn: Turn) -> bool:
     return bool(turn.after_emergency) and (turn.intent in talks or cues.calms(turn.plain))
 
 
+def files_alone() -> Outcome:
+    """Return that pictures or files came, and that words are needed with them."""
+    return Outcome((Reply(say("conversation.kinds.image"), TurnRecord("unclear")),))
+
+
 def out_of_scope(turn: Turn) -> Outcome:
     """Return the friendly word to what is none of the service's business, or the calm one to an insult."""
     if turn.intent == "insult":

@@ -22,7 +22,7 @@ class Turn:
     """A message with its intent and the state of the conversation.
 
     `text` is as typed (normalised); `plain` the canonical text without marks, for comparing; `payload` holds
-    the values of a tapped button.
+    the values of a tapped button. `files` are the ids of the stored files that came with the message.
     """
 
     text: str
@@ -37,6 +37,13 @@ class Turn:
     channel: str
     after_emergency: str | None
     earlier: tuple[EarlierTurn, ...] = field(default=())
+    files: tuple[str, ...] = ()
+    has_location: bool = False
+
+    @property
+    def is_only_files(self) -> bool:
+        """Whether there is nothing but files: no word, no tap."""
+        return bool(self.files) and not self.text and not self.is_postback
 
     @property
     def plain(self) -> str:
@@ -97,7 +104,10 @@ def read_turn(tracker: Tracker) -> Turn:
     postback = _POSTBACK.match(raw)
     is_postback = postback is not None and postback["intent"] == name
     payload = _values(postback["values"]) if postback is not None and is_postback else {}
-    text = "" if is_postback else normalise(str(metadata.get("text") or raw))
+    files = tuple(str(file["id"]) for file in metadata.get("attachments") or ())
+    # Files without a word are sent to Rasa with words that stand for them; nobody said those.
+    typed = metadata.get("text") if files else metadata.get("text") or raw
+    text = "" if is_postback else normalise(str(typed or ""))
     return Turn(
         text=text,
         intent="unclear" if name == _FALLBACK else name,
@@ -114,6 +124,8 @@ def read_turn(tracker: Tracker) -> Turn:
         channel=str(metadata.get("channel") or "webchat"),
         after_emergency=str(metadata["after_emergency"]) if metadata.get("after_emergency") else None,
         earlier=tuple(_earlier(event) for event in user_events[:-1]),
+        files=files,
+        has_location=bool(metadata.get("location")),
     )
 
 
