@@ -29,6 +29,8 @@ LONGEST_SIDE = 2_560
 """Longest side of a picture as it is kept, in pixels: enough to read a sign, a number plate, a page."""
 SMALL_SIDE = 480
 """Longest side of the copy shown in the conversation."""
+SMALL_TYPE = "image/jpeg"
+"""What the small copy is."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "HEIF")
 _LARGEST_PNG = 3 * 1024 * 1024
@@ -52,7 +54,7 @@ class Inspected:
     Attributes:
         kind: a picture, or a file kept as it came.
         content: the bytes to keep.
-        small: for pictures, a small JPEG or PNG copy.
+        small: for pictures, a small copy, JPEG.
         width, height: of a picture, in pixels.
     """
 
@@ -143,7 +145,9 @@ def _written_anew(picture: Image.Image, name: str) -> Inspected:
         content, extension = _encoded(clean, "JPEG"), "jpg"
     width, height = clean.size
     clean.thumbnail((SMALL_SIDE, SMALL_SIDE))
-    small = _encoded(clean, "PNG" if has_alpha else "JPEG")
+    if has_alpha:
+        clean = Image.alpha_composite(Image.new("RGBA", clean.size, "white"), clean).convert("RGB")
+    small = _encoded(clean, "JPEG")
     content_type = "image/png" if extension == "png" else "image/jpeg"
     return Inspected("image", content_type, clean_name(name, extension), content, small, width, height)
 
