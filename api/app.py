@@ -64,15 +64,8 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.add_middleware(BodyLimit, limit=JSON_LIMIT, streamed={"/chat/files": chat_files.LARGEST_UPLOAD})
     app.add_middleware(ChatCors, origins=settings.chat_origins)
     app.add_middleware(RequestContext)
-    for router in (
-        health.router,
-        chat.router,
-        chat_files.router,
-        actions.router,
-        console.router,
-        pages.router,
-    ):
-        app.include_router(router)
+    for surface in (health, chat, chat_files, actions, console, pages):
+        app.include_router(surface.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     return app
 

@@ -207,7 +207,7 @@ class ChatSocket:
             taken = await take(self._services, self._visitor, self._address, frame)
         except Problem as problem:
             wait = (problem.headers or {}).get("Retry-After")
-            more = {"retry_after": int(wait)} if wait else {}
+            more: dict[str, Any] = {"retry_after": int(wait)} if wait else {}
             await self._refuse(problem.code, client_id=client_id, **more)
         except ConversationError as error:
             await self._refuse(error.code, error.sentence, client_id=client_id)

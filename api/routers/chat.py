@@ -1,4 +1,4 @@
-"""The web chat's interface, for a widget on any site: open, say, read, listen; files; all of it by WebSocket."""
+"""The web chat's interface, for a widget on any site: open, say, read, listen; by HTTP and by WebSocket."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -57,8 +57,8 @@ class _TooLarge(MultiPartException):
 async def store_file(visitor: VisitorHere, request: Request, services: ServicesHere) -> FileBody:
     """Store a file, to be sent with a message: JPEG, PNG, WebP, GIF, HEIC; PDF, docx, xlsx, txt.
 
-    Its bytes decide what it is. Pictures are written anew, without where and by what they were taken. Nothing is
-    read on once a body has more than 10 MB.
+    Its bytes decide what it is. Pictures are written anew, without where and by what they were taken. Nothing
+    is read on once a body has more than 10 MB.
     """
     settings = services.settings
     exceeded = await services.limits.allow(
@@ -128,7 +128,7 @@ async def _read_form(request: Request) -> tuple[UUID, str, bytes]:
         await form.close()
 
 
-async def _limited(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _limited(stream: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     size = 0
     async for chunk in stream:
         size += len(chunk)

@@ -52,7 +52,8 @@ class WebChat:
 def provider_id(visitor: str, client_id: object) -> str:
     """Return a message's id on this channel.
 
-    It begins with the visitor, so that somebody else's client_id neither collides with a message nor hides it.
+    It begins with the visitor, so that somebody else's client_id neither collides with a message nor hides
+    it.
     """
     return f"{visitor}:{client_id}"
 
@@ -80,7 +81,9 @@ def visible(message: MessageView, links: FileLinks) -> dict[str, Any]:
 
 def _file(file: dict[str, Any], links: FileLinks) -> dict[str, Any]:
     """Return a stored file as the widget shows it; without an address it cannot be read."""
-    shown = {name: file[name] for name in ("kind", "name", "size", "width", "height") if name in file}
+    shown: dict[str, Any] = {
+        name: file[name] for name in ("kind", "name", "size", "width", "height") if name in file
+    }
     return {"id": file["file_id"], "url": links.path(file["file_id"]), **shown}
 
 

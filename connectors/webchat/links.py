@@ -15,7 +15,7 @@ from database.clock import Clock
 LIFETIME = 3_600
 """Seconds an address works at least; at most twice as long."""
 
-_SIGNATURE_LENGTH = 32
+_DIGEST_BYTES = 16
 _EXPIRES = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
@@ -35,18 +35,18 @@ class FileLinks:
         """Return the path of a file, with its signature; the same within an hour, so that browsers cache."""
         now = int(self._clock.now().timestamp())
         expires = str((now // LIFETIME + 2) * LIFETIME)
-        return f"/chat/files/{file_id}?expires={expires}&signature={self._sign(file_id, expires)}"
+        return f"/chat/files/{file_id}?expires={expires}&signature={self._sign(file_id, expires).decode()}"
 
     def is_valid(self, file_id: str, expires: str, signature: str) -> bool:
         """Tell whether an address was made here and still works."""
         if _EXPIRES.fullmatch(expires) is None or int(expires) < self._clock.now().timestamp():
             return False
-        return hmac.compare_digest(
-            self._sign(file_id, expires).encode(), signature.encode("utf-8", "replace")
-        )
+        return hmac.compare_digest(self._sign(file_id, expires), _bytes(signature))
 
-    def _sign(self, file_id: str, expires: str) -> str:
-        digest = hashlib.blake2b(
-            f"{file_id}:{expires}".encode("utf-8", "replace"), key=self._key, digest_size=16
-        )
-        return digest.hexdigest()[:_SIGNATURE_LENGTH]
+    def _sign(self, file_id: str, expires: str) -> bytes:
+        signed = hashlib.blake2b(_bytes(f"{file_id}:{expires}"), key=self._key, digest_size=_DIGEST_BYTES)
+        return signed.hexdigest().encode()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")

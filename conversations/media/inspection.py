@@ -14,7 +14,7 @@ import zipfile
 from dataclasses import dataclass
 from typing import Literal
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from pillow_heif import register_heif_opener
 
 from conversations.media.errors import FileRefusedError
@@ -108,7 +108,7 @@ def _open_picture(content: bytes) -> Image.Image | None:
     """Return the picture with only its head read, None when the bytes are no picture."""
     try:
         return Image.open(io.BytesIO(content), formats=_FORMATS)
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         return None
     except Exception as error:
         # Made-up bytes make decoders raise anything; whatever it is, there is no picture to keep.

@@ -149,7 +149,7 @@ class Media:
         return file
 
     async def attach(self, owner: Person, ids: Sequence[str]) -> tuple[Attachment, ...]:
-        """Return a person's files as a message carries them, in the order asked for; they are kept from now on.
+        """Return a person's files as a message carries them, in the order asked for; from now on they stay.
 
         Raises:
             FileRefusedError: one of them is not there, or is somebody else's.
