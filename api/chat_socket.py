@@ -95,9 +95,18 @@ class ChatSocket:
         websocket: not accepted yet.
         services: the process's parts.
         sockets: the process's connections.
+        send_seconds: how long a page may take to read a frame.
     """
 
-    def __init__(self, websocket: WebSocket, services: Services, sockets: Sockets) -> None:
+    def __init__(
+        self,
+        websocket: WebSocket,
+        services: Services,
+        sockets: Sockets,
+        *,
+        send_seconds: float = _SEND_SECONDS,
+    ) -> None:
+        self._send_seconds = send_seconds
         self._websocket = websocket
         self._services = services
         self._sockets = sockets
@@ -263,7 +272,7 @@ class ChatSocket:
         text = json.dumps(frame, ensure_ascii=False)
         try:
             # A page that does not read is not waited for: what it misses is in the database.
-            async with asyncio.timeout(_SEND_SECONDS):
+            async with asyncio.timeout(self._send_seconds):
                 await self._websocket.send_text(text.encode("utf-8", "replace").decode())
         except TimeoutError as error:
             raise _Ended(Close.TOO_SLOW) from error
