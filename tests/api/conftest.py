@@ -163,3 +163,12 @@ class Visitor:
 async def visitor(client: httpx.AsyncClient) -> Visitor:
     opened = await client.post("/chat/session", json={})
     return Visitor(client, opened.json()["token"])
+
+
+async def answered(visitor: Any, count: int) -> dict[str, Any]:
+    async with asyncio.timeout(10):
+        while True:
+            found = await visitor.read()
+            if len(found["messages"]) >= count:
+                return found  # type: ignore[no-any-return]
+            await asyncio.sleep(0.01)
