@@ -183,9 +183,11 @@ def _offers_person(turn: Turn) -> bool:
 
 
 def _reading(action: Callable[[Turn], Awaitable[Outcome]]) -> Callable[[Turn], Awaitable[Outcome]]:
-    """Let an action run where there is something to read; pictures alone are only acknowledged."""
+    """Let an action run where there is something to read; what comes without words is only acknowledged."""
 
     async def run(turn: Turn) -> Outcome:
-        return talk.files_alone() if turn.is_only_files else await action(turn)
+        if turn.is_only_files or turn.is_only_location:
+            return talk.without_words(turn)
+        return await action(turn)
 
     return run

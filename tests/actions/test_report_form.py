@@ -311,6 +311,26 @@ async def test_a_location_is_where_it_happens(conversation) -> None:
     assert draft_of(conversation).place == "Vị trí: 13.983, 108.002"
 
 
+async def test_a_location_sent_before_or_with_the_report_is_taken(conversation, other_conversation) -> None:
+    where = {"latitude": 13.983, "longitude": 108.002}
+    said = await conversation.say("Vị trí: 13.983, 108.002", "inform", location=where)
+    assert "đã nhận được vị trí" in said.text
+    await conversation.say("đèn đường hỏng cả tuần nay", "report_problem")
+    assert draft_of(conversation).place == "Vị trí: 13.983, 108.002"
+    assert conversation.slots["requested_slot"] == "report_name"
+    await other_conversation.say("đèn đường hỏng cả tuần nay", "report_problem", location=where)
+    assert draft_of(other_conversation).place == "Vị trí: 13.983, 108.002"
+
+
+async def test_a_place_in_words_is_better_than_a_point(conversation) -> None:
+    where = {"latitude": 13.983, "longitude": 108.002}
+    await conversation.say("đèn đường hỏng trước số 12 Trần Phú", "report_problem", location=where)
+    draft = draft_of(conversation)
+    assert draft.place is not None
+    assert "12 Trần Phú" in draft.place
+    assert draft.address is None
+
+
 async def test_pictures_alone_outside_a_report_ask_for_words(conversation) -> None:
     said = await conversation.say(
         "Ảnh, tệp gửi kèm", "ask_documents", attachments=[{"id": "a" * 32, "kind": "image"}], typed=""
