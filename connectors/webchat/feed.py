@@ -103,6 +103,7 @@ class Feed:
         self._links = links
         self._visitor = visitor
         self._last = after
+        self._conversation_id = ""
         self._queue: asyncio.Queue[Event] | None = None
         self._silent_since = time.monotonic()
 
@@ -123,22 +124,19 @@ class Feed:
             self._pulse.remove(self)
 
     async def _notes(self) -> AsyncGenerator[Note]:
-        has_begun = False
-        async with self._events.subscribe(visitor_topic(CHANNEL, self._visitor)) as self._queue:
-            while (conversation := await self._inbox.conversation_of(CHANNEL, self._visitor)) is None:
-                # Before the first message there is no conversation to listen to.
-                yield Note("beat", {}) if has_begun else Note("caught_up", {"owner": "bot"})
-                has_begun = True
-                await self._queue.get()
+        async with aclosing(self._before_the_first_message()) as notes:
+            async for note in notes:
+                yield note
+        conversation_id = self._conversation_id
         beats = 0
-        async with self._events.subscribe(conversation_topic(conversation.id)) as self._queue:
+        async with self._events.subscribe(conversation_topic(conversation_id)) as self._queue:
             # Subscribed before reading, so that nothing falls in between.
             state = await self._inbox.state(CHANNEL, self._visitor, after=self._last, limit=_PAGE)
             assert state is not None  # conversations are kept for ever
             for message in state.messages:
                 yield self._message(message)
             if len(state.messages) == _PAGE:
-                async for note in self._newer(conversation.id):
+                async for note in self._newer(conversation_id):
                     yield note
             yield Note("caught_up", {"owner": state.conversation.owner, "position": state.position})
             while True:
@@ -148,8 +146,29 @@ class Feed:
                     yield Note("beat", {})
                     if beats % _LOOK_EVERY:
                         continue
-                async for note in self._told(conversation.id, event):
+                async for note in self._told(conversation_id, event):
                     yield note
+
+    async def _before_the_first_message(self) -> AsyncGenerator[Note]:
+        """Yield signs of life until there is a conversation to listen to."""
+        beats = 0
+        has_told = False
+        async with self._events.subscribe(visitor_topic(CHANNEL, self._visitor)) as self._queue:
+            while True:
+                if beats % _LOOK_EVERY == 0:
+                    found = await self._inbox.conversation_of(CHANNEL, self._visitor)
+                    if found is not None:
+                        self._conversation_id = found.id
+                        return
+                    if not has_told:
+                        yield Note("caught_up", {"owner": "bot"})
+                        has_told = True
+                event = await self._queue.get()
+                if event["type"] == "beat":
+                    beats += 1
+                    yield Note("beat", {})
+                else:
+                    beats = 0
 
     async def _told(self, conversation_id: str, event: Event) -> AsyncGenerator[Note]:
         match event["type"]:
