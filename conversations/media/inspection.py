@@ -23,8 +23,10 @@ register_heif_opener()
 # Checked below, before anything is decoded: Pillow itself would only warn.
 Image.MAX_IMAGE_PIXELS = None
 
-MOST_PIXELS = 50_000_000
-"""Largest picture that is decoded, in pixels; a small file may unpack to gigabytes."""
+MOST_PIXELS = {"JPEG": 50_000_000, "HEIF": 50_000_000}
+"""Largest picture of the kinds cameras make that is decoded; a small file may unpack to gigabytes."""
+MOST_PIXELS_DRAWN = 16_000_000
+"""The same of other kinds: drawings and screens are smaller, and cost four bytes a pixel."""
 LONGEST_SIDE = 2_560
 """Longest side of a picture as it is kept, in pixels: enough to read a sign, a number plate, a page."""
 SMALL_SIDE = 480
@@ -117,7 +119,7 @@ def _open_picture(content: bytes) -> Image.Image | None:
 
 def _picture(picture: Image.Image, name: str) -> Inspected:
     width, height = picture.size
-    if width * height > MOST_PIXELS:
+    if width * height > MOST_PIXELS.get(picture.format or "", MOST_PIXELS_DRAWN):
         raise FileRefusedError("picture_too_large")
     try:
         return _written_anew(picture, name)
@@ -131,12 +133,16 @@ def _written_anew(picture: Image.Image, name: str) -> Inspected:
     source = picture.format
     # A JPEG can be decoded at a fraction of its size: less work and a fraction of the memory.
     picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
-    upright = ImageOps.exif_transpose(picture)
-    has_alpha = upright.has_transparency_data
-    upright = upright.convert("RGBA" if has_alpha else "RGB")
-    upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    has_alpha = picture.has_transparency_data
+    mode = "RGBA" if has_alpha else "RGB"
+    if picture.mode == "P":
+        # Colours of a palette cannot be mixed.
+        picture = picture.convert(mode)
+    # Made smaller in place and first: every further copy is one of the small picture.
+    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    upright = ImageOps.exif_transpose(picture).convert(mode)
     # Pasted onto an empty one: what the decoder noted beside the pixels (comments, profiles) stays behind.
-    clean = Image.new(upright.mode, upright.size)
+    clean = Image.new(mode, upright.size)
     clean.paste(upright)
     content, extension = b"", "png"
     if has_alpha or source == "PNG":
@@ -155,7 +161,7 @@ def _written_anew(picture: Image.Image, name: str) -> Inspected:
 def _encoded(picture: Image.Image, kind: Literal["PNG", "JPEG"]) -> bytes:
     buffer = io.BytesIO()
     if kind == "PNG":
-        picture.save(buffer, "PNG", optimize=True)
+        picture.save(buffer, "PNG")
     else:
         picture.save(buffer, "JPEG", quality=85, optimize=True)
     return buffer.getvalue()

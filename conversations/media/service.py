@@ -33,7 +33,7 @@ LARGEST_FILE = 10 * 1024 * 1024
 UNUSED_KEPT = timedelta(days=7)
 """How long a file waits for the message that carries it: a phone may be without a network for days."""
 
-_AT_ONCE = 2
+_AT_ONCE = 1
 _CLEAN_SECONDS = 3_600.0
 _CLEANED_AT_ONCE = 200
 
@@ -86,7 +86,7 @@ class Media:
         self._database = database
         self._clock = clock
         self._store = FileStore(folder)
-        # Decoding a picture takes a core and some hundred megabytes: never more than a few at a time.
+        # Decoding a large picture takes a core for a second and a hundred megabytes or two: one at a time.
         self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def add(self, owner: Person, *, client_id: str, name: str, content: bytes) -> StoredFile:

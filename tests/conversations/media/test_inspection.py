@@ -111,7 +111,7 @@ def bomb(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize("size", [(30_000, 30_000), (2**31 - 1, 2**31 - 1), (10_000, 5_001)])
+@pytest.mark.parametrize("size", [(30_000, 30_000), (2**31 - 1, 2**31 - 1), (4_001, 4_000)])
 def test_decompression_bombs_are_refused_before_they_unpack(size: tuple[int, int]):
     with pytest.raises(FileRefusedError) as refused:
         inspect(bomb(*size), "a.png")
