@@ -50,7 +50,7 @@ class OpenedChat(BaseModel):
     position: int | None = None
 
 
-def visitor_of(services: ServicesHere, authorization: Annotated[str, Header()] = "") -> str:
+async def visitor_of(services: ServicesHere, authorization: Annotated[str, Header()] = "") -> str:
     """Return the visitor whose token came with a request."""
     scheme, _, token = authorization.partition(" ")
     visitor = services.visitors.read(token.strip()) if scheme.lower() == "bearer" else None
