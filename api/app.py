@@ -14,14 +14,14 @@ from starlette.responses import RedirectResponse, Response
 from api.errors import answer, install_errors
 from api.logs import configure_logging
 from api.middleware import BodyLimit, ChatCors, RequestContext
-from api.routers import actions, chat, console, health, pages
+from api.routers import actions, chat, chat_files, console, health, pages
 from api.services import Services, build_services
 from api.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 JSON_LIMIT = 1024 * 1024
-"""Bytes of the largest body any entrance reads."""
+"""Bytes of the largest body any entrance reads, but for files."""
 
 _STATIC = Path(__file__).parent.parent / "web" / "static"
 
@@ -61,11 +61,11 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     install_errors(app)
     _install_console_errors(app)
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, limit=JSON_LIMIT)
+    app.add_middleware(BodyLimit, limit=JSON_LIMIT, streamed={"/chat/files": chat_files.LARGEST_UPLOAD})
     app.add_middleware(ChatCors, origins=settings.chat_origins)
     app.add_middleware(RequestContext)
-    for router in (health.router, chat.router, actions.router, console.router, pages.router):
-        app.include_router(router)
+    for surface in (health, chat, chat_files, actions, console, pages):
+        app.include_router(surface.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     return app
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -25,8 +26,8 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(self)",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; "
-        "base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+        "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
     ),
 }
 
@@ -77,20 +78,33 @@ class RequestContext:
 
 
 class BodyLimit:
-    """Refuses bodies larger than `limit` bytes, whether they say so or not."""
+    """Refuses bodies larger than `limit` bytes, whether they say so or not.
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    Args:
+        app: what is protected.
+        limit: bytes of the largest body.
+        streamed: by path, the limit of bodies that their route reads piece by piece and stops by itself; here
+            only what they declare is looked at.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, streamed: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._limit = limit
+        self._streamed = dict(streamed or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI scope."""
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             await self._app(scope, receive, send)
             return
+        streamed = self._streamed.get(scope["path"])
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > self._limit:
-            await problem(413, "body_too_large")(scope, receive, send)
+        if not declared.isdigit() or int(declared) > (streamed or self._limit):
+            code = "body_too_large" if streamed is None else "file_too_large"
+            await problem(413, code)(scope, receive, send)
+            return
+        if streamed is not None:
+            await self._app(scope, receive, send)
             return
         # Read whole before anybody works on it: it is small, and a body that grows on the way is refused
         # cleanly.

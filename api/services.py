@@ -13,15 +13,19 @@ import structlog
 from fastapi import Request
 
 from accounts.service import AccountService
+from api.open_sockets import Sockets
 from api.settings import Settings
 from api.startup import prepare_database
 from connectors.webchat.connector import WebChat
+from connectors.webchat.feed import Feed, Pulse
 from connectors.webchat.limits import RateLimiter
+from connectors.webchat.links import FileLinks
 from connectors.webchat.visitors import Visitors
 from conversations.bot_client import BotClient
 from conversations.core import ConversationCore
 from conversations.desk import Desk
 from conversations.events import LiveEvents
+from conversations.media.service import Media
 from conversations.redis_link import RedisLink
 from conversations.service import Inbox
 from conversations.tasks import end_tasks
@@ -57,6 +61,10 @@ class Services:
     tickets: TicketService
     visitors: Visitors
     limits: RateLimiter
+    links: FileLinks
+    media: Media
+    pulse: Pulse
+    sockets: Sockets
     internal_token: str
     knowledge: KnowledgeBase | None = None
     actions: ActionServer | None = None
@@ -78,12 +86,17 @@ class Services:
         """Live events for open pages."""
         return self.core.events
 
+    def feed(self, visitor: str, *, after: int) -> Feed:
+        """Return what is new in a visitor's chat after a sequence."""
+        return Feed(self.inbox, self.events, self.pulse, self.links, visitor, after=after)
+
     async def start(self) -> None:
         """Prepare the database, open the knowledge base, begin to work."""
         await prepare_database(self.database)
         if self.settings.serve_actions:
             await self._open_actions()
         await self.core.start(worker=self.settings.run_worker)
+        self._tasks.append(asyncio.create_task(self.media.clean_for_ever(), name="file-cleaner"))
 
     async def stop(self) -> None:
         """Finish what is under way and close everything."""
@@ -162,6 +175,10 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         tickets=TicketService(database, clock),
         visitors=Visitors(settings.resolved_secret_key()),
         limits=RateLimiter(redis),
+        links=FileLinks(settings.resolved_secret_key(), clock),
+        media=Media(database, clock, settings.data_dir / "files"),
+        pulse=Pulse(settings.event_heartbeat),
+        sockets=Sockets(settings.chat_sockets),
         internal_token=token,
     )
 

@@ -65,6 +65,15 @@ class Settings(BaseSettings):
     address_sessions_per_minute: int = Field(
         120, ge=1, description="Chats one network address may open a minute"
     )
+    visitor_files_per_ten_minutes: int = Field(
+        30, ge=1, description="Pictures and files one visitor may send in ten minutes"
+    )
+    address_files_per_ten_minutes: int = Field(
+        300, ge=1, description="Pictures and files one network address may send in ten minutes"
+    )
+    chat_sockets: int = Field(
+        5_000, ge=1, description="WebSocket connections one process takes; further chats use HTTP"
+    )
     event_heartbeat: float = Field(15.0, gt=0, description="Seconds between signs of life on open chats")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged")
     log_format: Literal["console", "json"] = Field("console", description="How log lines look")

@@ -42,6 +42,7 @@ _MOST_ATTEMPTS = 4
 _LOOKED_AT = 20
 _TYPING_AFTER = 0.5
 _FORM_ANSWER_WORDS = 8
+_MOST_FILES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,7 @@ class Dispatcher:
         location = payload.get("location")
         if not text and location:
             text = say("conversation.kinds.location", **location)
+        files = _files(job)
         metadata: dict[str, Any] = {
             "message_id": head["id"],
             "conversation_id": conversation["id"],
@@ -182,13 +184,15 @@ class Dispatcher:
         }
         if location:
             metadata["location"] = location
+        if files:
+            metadata["attachments"] = files
         route = str((job.previous or {}).get("route") or "")
         if route.startswith("redirect_11"):
             metadata["after_emergency"] = route.removeprefix("redirect_")
         request = BotRequest(
             conversation=f"{conversation['id']}-{head['session']}",
             message_id=head["id"],
-            text=postback or text,
+            text=postback or text or say("conversation.kinds.sent"),
             postback=postback is not None,
             metadata=metadata,
         )
@@ -266,17 +270,30 @@ def _gate(job: _Job, text: str, postback: str | None) -> Reply | None:
     if postback is not None:
         return None
     payload: dict[str, Any] = job.head["payload"] or {}
+    previous = job.previous or {}
+    is_in_form = previous.get("route") == "ticket" and not previous.get("ticket")
     if not text:
         if payload.get("location"):
             return None
+        files = _files(job)
+        if is_in_form and files:
+            return None
         attachments = payload.get("attachments") or [{"kind": job.head["kind"]}]
-        return replies.unreadable_kind(attachments[0]["kind"])
+        return replies.unreadable_kind(attachments[0]["kind"], files)
     # Inside a form "John Smith" or "Ia Der" is an answer, not another language.
-    is_form_answer = (job.previous or {}).get("route") == "ticket" and len(text.split()) <= _FORM_ANSWER_WORDS
+    is_form_answer = previous.get("route") == "ticket" and len(text.split()) <= _FORM_ANSWER_WORDS
     language = decide(text)
     if language.kind == "other" and not is_form_answer:
         return replies.not_vietnamese(language.reason)
     return None
+
+
+def _files(job: _Job) -> list[dict[str, str]]:
+    """Return the stored files of a message, and of pictures without a word just before it."""
+    earlier: list[dict[str, str]] = (job.previous or {}).get("attachments") or []
+    carried = [file for row in job.group for file in (row["payload"] or {}).get("attachments", ())]
+    own = [{"id": file["file_id"], "kind": file["kind"]} for file in carried if file.get("file_id")]
+    return (earlier + own)[-_MOST_FILES:]
 
 
 def _wants_bot_back(text: str, postback: str | None) -> bool:

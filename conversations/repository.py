@@ -440,4 +440,5 @@ def message_view(row: Row) -> MessageView:
         state=row["state"],
         error=row["error"],
         created_at=row["created_at"],
+        provider_message_id=row["provider_message_id"],
     )

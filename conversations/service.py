@@ -281,7 +281,9 @@ class Inbox:
         """Return kind, text and payload to store; a payload never offered is only what somebody typed."""
         payload: dict[str, Any] = {}
         if message.attachments:
-            payload["attachments"] = [attachment.model_dump() for attachment in message.attachments]
+            payload["attachments"] = [
+                attachment.model_dump(exclude_none=True) for attachment in message.attachments
+            ]
         if message.location is not None:
             payload["location"] = message.location.model_dump()
         if not message.postback:
