@@ -1,8 +1,8 @@
 """Personal data made unreadable for logs and lists: phone and identity numbers, accounts, e-mail.
 
 `mask_personal` is for those who work on a case: the last digits stay, so that a clerk can tell two numbers
-apart, and report and dossier codes stay whole. `remove_identifiers` is for texts that outlive the case: nothing
-stays by which anybody could be found, and a word in brackets says what stood there.
+apart, and report and dossier codes stay whole. `remove_identifiers` is for texts that outlive the case:
+nothing stays by which anybody could be found, and a word in brackets says what stood there.
 """
 
 from __future__ import annotations
@@ -87,9 +87,9 @@ def mask_personal(text: str) -> str:
 def remove_identifiers(text: str) -> str:
     """Return the text without numbers, codes and addresses on the net by which a person could be found.
 
-    Phone, identity, passport, tax, account and insurance numbers, registration plates, numbers of papers, whole
-    dates, e-mail, links, report and dossier codes. Codes of procedures, sums of money, years and short numbers
-    stay. Names and places are not looked for.
+    Phone, identity, passport, tax, account and insurance numbers, registration plates, numbers of papers,
+    whole dates, e-mail, links, report and dossier codes. Codes of procedures, sums of money, years and short
+    numbers stay. Names and places are not looked for.
 
     >>> remove_identifiers("sđt 0905 123 456, biển 77A-123.45, hồ sơ H21.20.15-261012-0034")
     'sđt (số), biển (biển số), hồ sơ (mã)'

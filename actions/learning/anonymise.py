@@ -1,7 +1,8 @@
 """Takes out of a text what tells who somebody is: names, addresses, numbers, codes.
 
-What it replaces is seen in the text: "(tên)", "(địa chỉ)" and the labels of `vntext.masking`. It errs on the side
-of removing: a street's name lost costs a sample little, a name kept would stand in the training data for ever.
+What it replaces is seen in the text: "(tên)", "(địa chỉ)" and the labels of `vntext.masking`. It errs on the
+side of removing: a street's name lost costs a sample little, a name kept would stand in the training data for
+ever.
 """
 
 from __future__ import annotations
@@ -25,32 +26,24 @@ _PERSON = re.compile(
     r"(?<!\w)(?:anh|chị|em|ông|bà|cô|chú|bác|cậu|dì|thím|mợ|cháu|con|bé|vợ|chồng|ba|má|mẹ|cha|bố|thầy|bạn|tên)"
     r"(?: (?:trai|gái|tôi|tên))? (?P<name>[^\W\d_]+(?:['’][^\W\d_]+)?)"
 )
-_NOT_BEHIND_A_PERSON = frozenset(
-    "anh chi em ong ba co chu bac ubnd ub cccd cmnd bhyt bhxh vneid dvc gia viet quoc zalo facebook dai han my "
-    "nhat uc phap trung thai tay kinh jrai bahnar ede".split()
-)
+_NOT_BEHIND_A_PERSON = word_list("no_name_behind_a_person")
 # "nguyen van tam", "trần thị hoa": a family name, its middle word and one or two more, without capitals.
 _LOWER = re.compile(
     rf"(?<!\w)(?P<family>{'|'.join(sorted(_FAMILY_NAMES))}) (?:thi|van) (?P<third>\w+)(?: \w+)?"
 )
 # Without marks the other families are words of everyday life before "thi" and "van" ("do thi": đô thị).
-_SURE_FAMILIES = frozenset("nguyen tran le pham huynh phan vo vu bui trinh dinh".split())
+_SURE_FAMILIES = word_list("sure_family_names")
 # "quản lý thị trường", "cấp lại văn bằng".
-_NOT_A_THIRD = frozenset("truong xa tran thuc luc bang phong hoa ban thu kien nghe giac sat minh".split())
+_NOT_A_THIRD = word_list("no_third_of_a_name")
 # A name behind one of these is a street's or a lake's, known to everybody.
-_PUBLIC = frozenset(
-    "đường đg phố khu trường khẩu hồ biển sông đèo phường xã huyện tỉnh chợ cầu chùa suối quận thành tp "
-    "duong phuong xa huyen tinh song deo".split()
-)
-_COUNTRIES_AND_PROVINCES = frozenset(
-    "ha noi,ha nam,ha giang,ha tinh,thai lan,thai binh,thai nguyen,cao bang,lam dong,la gi,ha long,mai linh,"
-    "hoang sa,truong sa,quach tuan,duong sat".split(",")
-)
+_PUBLIC = word_list("before_public_names")
+_COUNTRIES_AND_PROVINCES = word_list("like_full_names")
 _SELF_NAMED = re.compile(r"(?:toi|em|minh|tui|con|chau|mk|mik) ten\b")
 _STREETS = word_list("begin_a_street")
 _NUMBERED = re.compile(r"so \d+[a-z]? (?=(?P<next>\w+))")
 _NO_ADDRESS = re.compile(
-    r"(?:\w+ ){0,2}(?:(?:quoc lo|ql|tinh lo|tl|duong tinh|dt|km)[ .]?\d+[a-z]?|so \d+[a-z]?|1022\b.*|\d+ chu\b.*)$"
+    r"(?:\w+ ){0,2}"
+    r"(?:(?:quoc lo|ql|tinh lo|tl|duong tinh|dt|km)[ .]?\d+[a-z]?|so \d+[a-z]?|1022\b.*|\d+ chu\b.*)$"
 )
 _HOME = re.compile(
     r"(?:\b(?:dia chi|d/c|dc|thuong tru|tam tru|cu tru|ngu|nha (?:toi|em|minh|tui|con|chau|rieng|o)|que)\b"
@@ -60,7 +53,7 @@ _REPEATED = re.compile(rf"(?:({re.escape(NAME)}|{re.escape(ADDRESS)})[\s,]*)+(?=
 
 
 def anonymise(text: str) -> str:
-    """Return the text, normalised, without names, addresses, numbers and codes; doing it again changes nothing."""
+    """Return the text, normalised, without names, addresses, numbers and codes; twice is the same as once."""
     cleaned = normalise(text)
     while True:
         again = _once(cleaned)
@@ -141,7 +134,7 @@ def _without_full_names(text: str) -> str:
         last = first
         while last - first < _MOST_GIVEN and _goes_on(text, tokens, last):
             last += 1
-        said = strip_marks(text[token.start() : tokens[last].end()]).lower()
+        said = strip_marks(text[token.start() : tokens[last].end()]).lower().replace(" ", "-")
         if last > first and said not in _COUNTRIES_AND_PROVINCES:
             spans.append((token.start(), tokens[last].end()))
             taken = last + 1

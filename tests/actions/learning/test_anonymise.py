@@ -55,7 +55,8 @@ def test_leaves_what_is_asked(text):
 
 
 _WORDS = st.sampled_from(
-    "tôi tên là Nguyễn Văn thị Lan ở số 12 đường Trần Phú 0905123456 anh chị (tên) (địa chỉ) , . làm giấy xã Ia Der".split()
+    ["tôi", "tên", "là", "Nguyễn", "Văn", "thị", "Lan", "ở", "số", "12", "đường", "Trần", "Phú", "0905123456"]
+    + ["anh", "chị", "(tên)", "(địa chỉ)", ",", ".", "làm", "giấy", "xã", "Ia", "Der"]
 )
 
 
