@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from database.clock import Clock, SystemClock, local
 from database.engine import Database
@@ -69,6 +71,7 @@ class _Snapshot:
     maker: FeatureMaker
     ranker: Ranker
     lexicon: Lexicon
+    encoder: Encoder
     barred_by_day: dict[date, frozenset[int]] = field(default_factory=dict)
 
     def barred(self, today: date) -> frozenset[int]:
@@ -187,6 +190,14 @@ class KnowledgeBase:
         entry = self._state.entries.get(code)
         return entry if entry is not None and entry.is_effective(self._today()) else None
 
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the unit vectors of texts, read as search reads a question; shape (texts, dimensions)."""
+        state = self._state
+        questions = [
+            read_query(text[:_MAX_QUESTION], state.lexicon, state.maker.vocabulary) for text in texts
+        ]
+        return state.encoder.encode([question.variants[0] for question in questions])
+
     async def refresh(self) -> bool:
         """Swap in a newer index version if one was built; return whether that happened.
 
@@ -263,4 +274,5 @@ def _load(version: Version, entries: dict[str, Procedure | Article]) -> _Snapsho
         maker=maker,
         ranker=Ranker.load(version.folder / "ranker.json"),
         lexicon=Lexicon.load(),
+        encoder=encoder,
     )

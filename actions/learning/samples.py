@@ -96,9 +96,7 @@ class LearningSamples:
                 for turn in turns:
                     kept += await self._look_at(session, turn)
                 if turns:
-                    await repository.set_progress(
-                        session, Place(turns[-1].handled_at, turns[-1].message_id)
-                    )
+                    await repository.set_progress(session, Place(turns[-1].handled_at, turns[-1].message_id))
             if len(turns) < _PAGE:
                 return kept
 

@@ -37,9 +37,7 @@ class Talk:
         self._clock = clock
         self._sequences: dict[str, int] = {}
 
-    async def said(
-        self, text: str, route: str, *, user: str = "u1", kind: str = "text", **turn: Any
-    ) -> str:
+    async def said(self, text: str, route: str, *, user: str = "u1", kind: str = "text", **turn: Any) -> str:
         """Write a message that was handled now; return its id."""
         now = self._clock.now()
         message_id = new_id()
