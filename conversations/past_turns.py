@@ -1,4 +1,4 @@
-"""Reads what was said and answered, in the order it was handled: for learning and counting, not for answering."""
+"""Reads what was said and what became of it, in the order it was handled: for learning and counting."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class PastTurn:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a reader has come to: everything handled before, or at the same moment with a smaller id, is read."""
+    """Where a reader has come to: what was handled before, or just then with a smaller id, is read."""
 
     handled_at: datetime
     message_id: str = ""
@@ -65,7 +65,7 @@ async def find_turn(session: AsyncSession, message_id: str) -> PastTurn | None:
 
 
 async def neighbour(session: AsyncSession, turn: PastTurn, *, after: bool) -> PastTurn | None:
-    """Return the citizen's message that was read before or after `turn` in the same session, if there is one."""
+    """Return the citizen's message that was read before or after `turn` in the same session."""
     query = select(_MESSAGES).where(
         *_IS_HANDLED, M.conversation_id == turn.conversation_id, M.session == turn.session
     )

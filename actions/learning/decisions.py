@@ -23,7 +23,7 @@ _MOST = 100_000
 
 
 class DecisionsError(ValueError):
-    """A line is no decision, or names what there is not; nothing of the file was carried out before it was read."""
+    """A line is no decision, or names what there is not."""
 
 
 class Decision(BaseModel):

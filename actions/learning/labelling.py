@@ -121,7 +121,7 @@ class Labeller:
 
 
 def pick(some: Sequence[Sample], texts: Iterable[str]) -> tuple[list[Sample], list[str]]:
-    """Return the samples of texts, and the texts that are none; marks and spelling are read as search reads them."""
+    """Return the samples of texts, and the texts that are none; spelling is read as search reads it."""
     by_key = {canonical(sample.text): sample for sample in some}
     found: dict[str, Sample] = {}
     missing = []

@@ -14,9 +14,9 @@ from database.base import Base, JsonColumn, UtcDateTime
 class LearningSampleRow(Base):
     """A text that was misunderstood, anonymised; the same words are one row that counts.
 
-    `key` is a digest of the canonical text. `hint` is what the citizen's choice or an operator says is right: a
-    procedure's code or an intent. States: open; decided: `phrase` and `evaluation` (written to `nlu_data`, in
-    one file or the other), `name` (of the procedure in `label`, as in `names`), `known` (nothing to write: it
+    `key` is a digest of the canonical text. `hint` is what the citizen's choice or an operator says is right:
+    a procedure's code or an intent. States: open; decided: `phrase` and `evaluation` (written to `nlu_data`,
+    in one file or the other), `name` (of the procedure in `label`, as in `names`), `known` (nothing to write: it
     stood there already), `dropped`. Samples decided together share `decision`.
     """
 

@@ -1,4 +1,4 @@
-"""Keeps what was misunderstood for labelling: collected from handled messages, anonymised, forgotten in time."""
+"""Keeps what was misunderstood for labelling: collected, anonymised, forgotten in time."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a person decided on one sample: the new state, the label, and the names written for a procedure."""
+    """What a person decided on one sample: the new state, the label, the names written for a procedure."""
 
     sample: Sample
     state: str
@@ -174,7 +174,7 @@ class LearningSamples:
             )
 
     async def _look_at(self, session: AsyncSession, turn: PastTurn) -> int:
-        """Keep what there is to learn from a message, or from the one before it; return how many that were."""
+        """Keep what there is to learn from a message, or from the one before it; return how many."""
         if reasons.asks_for_person(turn.turn):
             before = await neighbour(session, turn, after=False)
             found = reasons.find_before_person(before.kind, before.turn) if before else None

@@ -1,4 +1,4 @@
-"""Labelling at a terminal, one group of texts at a time, in Vietnamese; needs nothing but lines in and out."""
+"""Labelling at a terminal, one group of texts at a time; needs nothing but lines in and out."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ _HEADERS = {
 
 
 class RefusedError(ValueError):
-    """A text cannot be written; `reason` is "contradiction", "personal" or "empty", `detail` says what is wrong."""
+    """A text cannot be written: `reason` is "contradiction", "personal" or "empty", `detail` what with."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -116,7 +116,7 @@ class TrainingFiles:
         return "phrase"
 
     def add_question(self, text: str, code: str) -> Literal["evaluation", "known"] | None:
-        """Write every fifth question about a procedure as a row to measure with; None: its name may be learned.
+        """Write every fifth question on a procedure as a row to measure with; None: its name may be learned.
 
         Raises:
             RefusedError: it is a row about another procedure, or holds personal data.
@@ -220,7 +220,7 @@ def _routes(intent: str) -> tuple[str, ...]:
 
 
 def _evaluated(folder: Path) -> dict[str, str]:
-    """Return what the evaluation rows are labelled with, by canonical text: an intent, a code, or "" for others."""
+    """Return what the evaluation rows are labelled with, by text: an intent, a code, or "" for others."""
     found = {}
     for file in sorted(folder.glob("*.jsonl")):
         for row in _read_rows(file):
@@ -232,7 +232,7 @@ def _evaluated(folder: Path) -> dict[str, str]:
 
 
 def _codes(folder: Path) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for file in sorted(folder.glob("*.yml")):
         for code, entry in _read_names(file).items():
             found |= {canonical(name): code for name in entry["names"]}

@@ -55,8 +55,10 @@ def test_leaves_what_is_asked(text):
 
 
 _WORDS = st.sampled_from(
-    ["tôi", "tên", "là", "Nguyễn", "Văn", "thị", "Lan", "ở", "số", "12", "đường", "Trần", "Phú", "0905123456"]
-    + ["anh", "chị", "(tên)", "(địa chỉ)", ",", ".", "làm", "giấy", "xã", "Ia", "Der"]
+    [
+        *("tôi", "tên", "là", "Nguyễn", "Văn", "thị", "Lan", "ở", "số", "12", "đường", "Trần", "Phú", "làm"),
+        *("anh", "chị", "(tên)", "(địa chỉ)", ",", ".", "0905123456", "giấy", "xã", "Ia", "Der"),
+    ]
 )
 
 
