@@ -11,7 +11,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ class Verdict:
 
     Attributes:
         passed: the new model may go live.
-        reason: `first` (nothing to compare with), `unreadable` (the live model cannot be loaded by this code),
+        reason: `first` (nothing to compare with), `unreadable` (this code cannot load the live model),
             `not_worse`, `worse`, or `forced` (worse, and taken all the same).
         complaints: what is worse, a line each.
         live: figures of the live model; none where it was not measured.
@@ -149,7 +149,7 @@ def table(verdict: Verdict) -> Iterator[str]:
 def write(verdict: Verdict, file: Path, **more: Any) -> None:
     """Keep the verdict with its figures."""
     content = {
-        "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "verdict": verdict.reason,
         "passed": verdict.passed,
         "complaints": verdict.complaints,

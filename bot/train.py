@@ -3,8 +3,8 @@
     python -m bot.train [--anew] [--force | --start]
 
 The model is written beside the one that is served and renamed over it, so a stopped training breaks nothing.
-It is swapped in only when it is not worse than the live one (see `bot.gate`); otherwise the exit code is 3 and
-the live one stays. When nothing that goes into it has changed since, nothing is trained.
+It is swapped in only when it is not worse than the live one (see `bot.gate`); otherwise the exit code is 3
+and the live one stays. When nothing that goes into it has changed since, nothing is trained.
 """
 
 from __future__ import annotations
@@ -197,15 +197,15 @@ def main() -> None:
     overrules.add_argument(
         "--start",
         action="store_true",
-        help="before a start: keep the live model and go on where the new one is worse, unless it fits no more",
+        help="before a start: where the new model is worse the live one goes on, unless it fits no more",
     )
     arguments = parser.parse_args()
     if not arguments.anew and is_current():
         _say("the model is up to date")
         return
     current = fingerprint()
-    refused = known_gate()
-    if not arguments.anew and not arguments.force and _was_refused(refused, current):
+    overruled = is_overruled(force=arguments.force, start=arguments.start)
+    if not arguments.anew and not overruled and _was_refused(known_gate(), current):
         _say("a model of these phrases was trained before and was worse; the live one stays")
         sys.exit(0 if arguments.start else REFUSED)
     started = time.monotonic()
@@ -221,7 +221,9 @@ def main() -> None:
     except (TrainingError, ValueError) as error:
         sys.exit(f"bot: {error}")
     _say(f"trained in {time.monotonic() - started:.0f} s")
-    verdict = _judge(new, force=arguments.force, start=arguments.start)
+    verdict = _judge(
+        new, overruled=overruled, why="--force" if arguments.force else "the live one fits no more"
+    )
     take(new, verdict, current)
     if not verdict.passed:
         _say(f"the new model is worse and was not taken; the live one stays ({GATE.relative_to(ROOT)})")
@@ -233,11 +235,11 @@ def _was_refused(gate: dict[str, Any], current: str) -> bool:
     return gate.get("passed") is False and gate.get("trained_from") == current and MODEL.is_file()
 
 
-def _judge(new: Path, *, force: bool, start: bool) -> Verdict:
+def _judge(new: Path, *, overruled: bool, why: str) -> Verdict:
     from bot.gate import decide, table, unseen_rows
 
     started = time.monotonic()
-    verdict = decide(MODEL, new, unseen_rows())
+    verdict = decide(MODEL, new, unseen_rows() if MODEL.is_file() else [])
     for line in (*table(verdict), *(f"worse: {complaint}" for complaint in verdict.complaints)):
         _say(line)
     if verdict.reason == "first":
@@ -246,8 +248,8 @@ def _judge(new: Path, *, force: bool, start: bool) -> Verdict:
         _say("the live model cannot be read by this code; the new one takes its place")
     else:
         _say(f"measured in {time.monotonic() - started:.0f} s")
-    if not verdict.passed and is_overruled(force=force, start=start):
-        _say("taken although it is worse: " + ("--force" if force else "the live one does not fit this code"))
+    if not verdict.passed and overruled:
+        _say(f"taken although it is worse: {why}")
         verdict.passed, verdict.reason = True, "forced"
     return verdict
 

@@ -16,8 +16,8 @@ class LearningSampleRow(Base):
 
     `key` is a digest of the canonical text. `hint` is what the citizen's choice or an operator says is right:
     a procedure's code or an intent. States: open; decided: `phrase` and `evaluation` (written to `nlu_data`,
-    in one file or the other), `name` (of the procedure in `label`, as in `names`), `known` (nothing to write: it
-    stood there already), `dropped`. Samples decided together share `decision`.
+    in one file or the other), `name` (of the procedure in `label`, as in `names`), `known` (nothing to write,
+    it stood there already), `dropped`. Samples decided together share `decision`.
     """
 
     __tablename__ = "learning_samples"
