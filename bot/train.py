@@ -180,8 +180,9 @@ def known_gate() -> dict[str, Any]:
 def is_overruled(*, force: bool, start: bool) -> bool:
     """Tell whether a worse model is taken all the same.
 
-    A person may force it. A start takes it when more than phrases has changed since the live model was trained:
-    domain, rules and components belong to the code that is about to run, and the old model does not fit it.
+    A person may force it. A start takes it when more than phrases has changed since the live model was
+    trained: domain, rules and components belong to the code that is about to run, and the old model does not
+    fit it.
     """
     return force or (start and known_gate().get("code") != fingerprint(phrases=False))
 
