@@ -196,7 +196,9 @@ class KnowledgeBase:
         questions = [
             read_query(text[:_MAX_QUESTION], state.lexicon, state.maker.vocabulary) for text in texts
         ]
-        return state.encoder.encode([question.variants[0] for question in questions])
+        # Of a text that only greets or fills search encodes nothing; it is encoded as it stands.
+        read = [next(iter(query.variants), text) for query, text in zip(questions, texts, strict=True)]
+        return state.encoder.encode(read)
 
     async def refresh(self) -> bool:
         """Swap in a newer index version if one was built; return whether that happened.

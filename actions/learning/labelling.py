@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from actions.learning.proposals import name_of
 from actions.learning.samples import LearningSamples, Sample, Verdict
-from actions.learning.training_files import RefusedError, TrainingFiles
+from actions.learning.training_files import RefusedError, TrainingFiles, without_placeholders
 from vntext.canonical import canonical
 
 
@@ -88,7 +88,7 @@ class Labeller:
             try:
                 state = self._files.add_question(sample.text, code)
                 if state is None:
-                    wanted = [name_of(sample.text)] if given is None else given
+                    wanted = [name_of(without_placeholders(sample.text))] if given is None else given
                     learned = self._files.add_names(code, wanted)
                     given = None if given is None else []
                     verdicts.append(Verdict(sample, "name" if learned else "known", code, learned))

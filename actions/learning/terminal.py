@@ -9,13 +9,20 @@ from actions.learning.clusters import MOST
 from actions.learning.labelling import Labeller, Result
 from actions.learning.proposals import TYPICAL, Entry, Group, Intent, Proposals, Proposer, name_of
 from actions.learning.samples import LearningSamples
-from actions.learning.training_files import TrainingFiles
+from actions.learning.training_files import TrainingFiles, without_placeholders
 from vntext.catalogue import lookup, say
 
 Ask = Callable[[str], str]
 Show = Callable[[str], None]
 
 _NAME_SEPARATOR = ";"
+# What stands under what; the catalogue's sentences have no blanks around them.
+_INDENTS = {
+    **dict.fromkeys(("intent", "procedure", "procedure_chosen", "names", "result", "split", "undone"), "  "),
+    **dict.fromkeys(("no_procedure", "cannot_split", "nothing_to_undo", "unknown"), "  "),
+    **dict.fromkeys(("text", "more", "intent_line"), "    "),
+    "nearest": "     ",
+}
 
 
 class Closed(Exception):  # noqa: N818 - the person is done, nothing went wrong
@@ -127,7 +134,8 @@ class Session:
     async def _accept(self, group: Group, option: Intent | Entry) -> bool:
         if isinstance(option, Intent):
             return self._report(group, await self._labeller.accept_intent(group.samples, option.name))
-        proposed = list(dict.fromkeys(name_of(sample.text) for sample in group.samples[:TYPICAL]))
+        typical = [without_placeholders(sample.text) for sample in group.samples[:TYPICAL]]
+        proposed = list(dict.fromkeys(map(name_of, typical)))
         self._say("names", names=f"{_NAME_SEPARATOR} ".join(proposed))
         line = (await self._ask("names_prompt")).strip()
         if line.lower() == "b":
@@ -199,7 +207,7 @@ class Session:
             self._say("intent_line", name=name, meaning=_meaning(name))
 
     def _say(self, key: str, **variables: object) -> None:
-        self._show(say(f"learning.{key}", **variables))
+        self._show(_INDENTS.get(key, "") + say(f"learning.{key}", **variables))
 
     async def _ask(self, key: str) -> str:
         # In a thread: a database driver with something to do must not wait for a person.

@@ -195,6 +195,11 @@ class TrainingFiles:
         self._evaluated[key] = label
 
 
+def without_placeholders(text: str) -> str:
+    """Return an anonymised text without the labels that stand for what was taken out."""
+    return " ".join(_PLACEHOLDERS.sub(" ", text).split())
+
+
 def _clean(text: str) -> tuple[str, str]:
     """Return a text as it is written, without placeholders and markup, and its key.
 
@@ -204,7 +209,7 @@ def _clean(text: str) -> tuple[str, str]:
     found = find_personal(text)
     if found:
         raise RefusedError("personal", ", ".join(found))
-    cleaned = " ".join(_PLACEHOLDERS.sub(" ", text).translate(_MARKUP).split())
+    cleaned = " ".join(without_placeholders(text).translate(_MARKUP).split())
     cleaned = re.sub(r"\s+(?=[,.;:?!])", "", cleaned)
     cleaned = re.sub(r"([,;:])(?:\s*[,;:.])+", r"\1", cleaned).strip(" ,;:-/#>*&%@\"'")
     key = canonical(cleaned)

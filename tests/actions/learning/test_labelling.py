@@ -33,6 +33,7 @@ nlu:
 - intent: greet
   examples: |
     - chào em
+    - ạ
 """
 
 
@@ -151,6 +152,15 @@ async def test_a_procedure_learns_what_it_is_called(talk, samples, clock, labell
     assert names(root) == [{"code": "1.002809", "names": ["mất bằng lái"], "not": []}]
     line = (root / "kb_index/starter/names/learned.yml").read_text(encoding="utf-8").splitlines()[-1]
     assert line == '- {code: "1.002809", names: ["mất bằng lái"], not: []}'
+
+
+async def test_names_are_proposed_without_placeholders(talk, samples, clock, labeller, root):
+    await keep(talk, samples, clock, "tôi tên Nguyễn Văn Tám, 0905123456, mất bằng lái xe cần giấy tờ gì")
+
+    await labeller.accept_procedure(await samples.open(10), "1.002809")
+
+    [entry] = names(root)
+    assert entry["names"] == ["mất bằng lái xe"]
 
 
 async def test_a_name_of_another_procedure_is_refused(talk, samples, clock, labeller, files, root):
