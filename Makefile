@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 export DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format train kb-import predict bench reset
+.PHONY: help run test check lint format train label fit kb-import predict bench reset
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,11 +40,15 @@ format: ## Format the code
 	@$(APP) -m ruff format .
 	@$(APP) -m ruff check --fix .
 
-train: ## Train the language model and this instance's embedding model anew
+train: ## Train both models anew; a worse language model is not taken (make train FORCE=1 takes it)
 	@$(PREPARE) train
-	@$(BOT) -m bot.train --force
 	@$(APP) -m kb_index train --data-dir "$(DATA_DIR)"
 	@$(APP) -m kb_index index --data-dir "$(DATA_DIR)"
+	@$(BOT) -m bot.train --anew $(if $(FORCE),--force)
+
+label: ## Label what was misunderstood, at the terminal: make label [DECISIONS=<file.jsonl>] [DATA_DIR=<folder>]
+	@$(PREPARE) import
+	@$(APP) -m api.label $(if $(DECISIONS),--decisions "$(DECISIONS)")
 
 fit: ## Fit when to answer on our own questions: make fit [DATA_DIR=<folder>]
 	@$(PREPARE) run

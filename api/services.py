@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import structlog
 from fastapi import Request
 
 from accounts.service import AccountService
+from actions.learning.samples import LearningSamples
 from api.open_sockets import Sockets
 from api.settings import Settings
 from api.startup import prepare_database
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _REFRESH_SECONDS = 30.0
+_LEARNING_SECONDS = 600.0
 
 
 @dataclass(slots=True)
@@ -59,6 +62,7 @@ class Services:
     core: ConversationCore
     accounts: AccountService
     tickets: TicketService
+    learning: LearningSamples
     visitors: Visitors
     limits: RateLimiter
     links: FileLinks
@@ -97,6 +101,8 @@ class Services:
             await self._open_actions()
         await self.core.start(worker=self.settings.run_worker)
         self._tasks.append(asyncio.create_task(self.media.clean_for_ever(), name="file-cleaner"))
+        if self.settings.run_worker:
+            self._tasks.append(asyncio.create_task(self._learn_for_ever(), name="learning"))
 
     async def stop(self) -> None:
         """Finish what is under way and close everything."""
@@ -147,6 +153,17 @@ class Services:
                 # The index in use stays; the next look may find a whole one.
                 log.warning("knowledge_refresh_failed", error=type(error).__name__)
 
+    async def _learn_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(_LEARNING_SECONDS)
+            try:
+                kept, forgotten = await self.learning.collect(), await self.learning.forget()
+            except Exception as error:
+                # Nobody waits for it; what was missed is found the next time.
+                log.warning("learning_failed", error=type(error).__name__)
+            else:
+                log.info("learning_collected", kept=kept, forgotten=forgotten)
+
 
 def build_services(settings: Settings, clock: Clock | None = None) -> Services:
     """Make the parts of a process; nothing is opened before `start`."""
@@ -173,6 +190,7 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         core=core,
         accounts=AccountService(database, clock),
         tickets=TicketService(database, clock),
+        learning=LearningSamples(database, clock, timedelta(days=settings.learning_days)),
         visitors=Visitors(settings.resolved_secret_key()),
         limits=RateLimiter(redis),
         links=FileLinks(settings.resolved_secret_key(), clock),

@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     reception_address: str = Field("", description="Address of the citizen-reception office; empty: not said")
     reception_hours: str = Field("", description="Its hours; empty: not said")
     retention: str = Field("", description="How long a report's personal data is kept, as people read it")
+    learning_days: int = Field(
+        180,
+        ge=1,
+        description="Days that what was misunderstood is kept for labelling, without personal data",
+    )
     dossier_url: str = Field("", description="Base address of the one-stop system; empty: not connected")
     dossier_token: SecretStr = Field(SecretStr(""), description="Bearer token for the one-stop system")
     run_worker: bool = Field(True, description="Handle messages inside the app's process")

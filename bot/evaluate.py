@@ -42,6 +42,11 @@ GROUPS = {
 _GROUP_OF = {intent: group for group, intents in GROUPS.items() for intent in intents.split()}
 
 
+def group_of(intent: str) -> str:
+    """Return the group of an intent."""
+    return _GROUP_OF.get(intent, "other")
+
+
 class Row(NamedTuple):
     """One labelled text."""
 
@@ -113,7 +118,7 @@ def report(outcomes: list[Outcome], errors: int) -> Iterator[str]:
     groups: dict[str, list[Outcome]] = defaultdict(list)
     styles: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
-        groups[_GROUP_OF.get(outcome.row.intents[0], "other")].append(outcome)
+        groups[group_of(outcome.row.intents[0])].append(outcome)
         styles[outcome.row.style].append(outcome)
     yield from _table("group", outcomes, groups)
     yield from _table("style", outcomes, styles)

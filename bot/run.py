@@ -1,8 +1,10 @@
 """Serves the trained model: `python -m bot.run`, in Rasa's environment, from the project's root.
 
 Variables: BOT_PORT (5022), INTERNAL_TOKEN (needed), ACTIONS_URL, REDIS_URL (with the number of the database),
-BOT_MODEL (`.build/rasa/model.tar.gz`), BOT_TURN_TIMEOUT and BOT_ACTION_TIMEOUT (seconds), LOG_LEVEL.
-It listens on the loopback only, and not before the model is loaded and warm.
+BOT_MODEL (`.build/rasa/model.tar.gz`), BOT_TURN_TIMEOUT and BOT_ACTION_TIMEOUT (seconds), BOT_MODEL_CHECK
+(seconds between looks for a new model), LOG_LEVEL.
+It listens on the loopback only, and not before the model is loaded and warm. A model that is put in place of
+the one it serves is taken up without a restart.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ DEFAULTS = {
     "REDIS_URL": "redis://127.0.0.1:6022/1",
     "BOT_TURN_TIMEOUT": "20",
     "BOT_ACTION_TIMEOUT": "10",
+    "BOT_MODEL_CHECK": "15",
     "LOG_LEVEL": "INFO",
     "RASA_TELEMETRY_ENABLED": "false",
     "TF_CPP_MIN_LOG_LEVEL": "3",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import time
@@ -19,6 +20,7 @@ from sanic import Sanic
 from bot.action_endpoint import ActionEndpoint
 from bot.agent import load_agent
 from bot.channels.requests import MAX_BODY_BYTES
+from bot.reloading import ModelWatch
 
 logger = logging.getLogger("bot")
 
@@ -72,14 +74,18 @@ def make_app(model: Path, credentials: Path, endpoints: Path, *, started: float 
     app.config.GRACEFUL_SHUTDOWN_TIMEOUT = 5.0
 
     async def load(app: Sanic, _: AbstractEventLoop) -> None:
+        watch = ModelWatch(model, _WARM_UP, seconds=float(os.environ.get("BOT_MODEL_CHECK", "15")))
         app.ctx.agent = load_agent(model, stores)
         for text in _WARM_UP:
             await app.ctx.agent.parse_message(text)
+        app.ctx.watching = asyncio.create_task(watch.watch_for_ever(app.ctx.agent))
 
     async def ready(app: Sanic, _: AbstractEventLoop) -> None:
         logger.info("ready after %.1f s, model %s", time.monotonic() - begun, app.ctx.agent.model_id)
 
     async def close(app: Sanic, _: AbstractEventLoop) -> None:
+        if (watching := getattr(app.ctx, "watching", None)) is not None:
+            watching.cancel()
         agent = getattr(app.ctx, "agent", None)
         if agent is not None and isinstance(agent.action_endpoint, ActionEndpoint):
             await agent.action_endpoint.close()

@@ -130,6 +130,7 @@ def from_bot(answer: BotTurn) -> Reply:
         record |= turns[0]
     record["intent"] = answer.intent.name
     record["confidence"] = answer.intent.confidence
+    record["model"] = answer.model
     record["ranking"] = [{"name": rank.name, "confidence": rank.confidence} for rank in answer.ranking[:5]]
     record["aspects"] = _joined(turn.get("aspects") or [] for turn in turns)
     record["procedures"] = _ranked(turn.get("procedures") or [] for turn in turns)

@@ -188,10 +188,11 @@ class BotIntent(BaseModel):
 
 
 class BotTurn(BaseModel):
-    """The gateway's answer to one message."""
+    """The gateway's answer to one message; `model` says which trained model read it."""
 
     message_id: str
     replayed: bool = False
+    model: str | None = None
     intent: BotIntent = BotIntent()
     ranking: list[BotIntent] = []
     entities: list[dict[str, Any]] = []

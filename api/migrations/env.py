@@ -8,6 +8,7 @@ from alembic import context
 from sqlalchemy.engine import Connection
 
 import accounts.models as _accounts
+import actions.learning.models as _learning
 import conversations.media.models as _media
 import conversations.models as _conversations
 import kb_index.models as _knowledge
@@ -17,7 +18,7 @@ from database.base import Base
 from database.engine import Database
 
 # Importing a model is what makes its table known.
-TABLES = (_accounts, _conversations, _media, _knowledge, _tickets)
+TABLES = (_accounts, _conversations, _knowledge, _learning, _media, _tickets)
 
 
 def migrate(connection: Connection) -> None:

@@ -152,7 +152,7 @@ class GatewayInput(InputChannel):
             known = await agent.tracker_store.retrieve(turn.conversation)
             done = events_of_turn(known.events, turn.message_id) if known else None
             if done:
-                return answer(done, replayed=True)
+                return {**answer(done, replayed=True), "model": agent.model_id}
             message = UserMessage(
                 text=turn.text,
                 output_channel=_Unspoken(),
@@ -165,7 +165,7 @@ class GatewayInput(InputChannel):
             tracker = await agent.processor.take_turn(message)
         fresh = events_of_turn(tracker.events, turn.message_id)
         assert fresh is not None
-        return answer(fresh, replayed=False)
+        return {**answer(fresh, replayed=False), "model": agent.model_id}
 
 
 def _ready_agent(app: Sanic) -> TurnAgent | None:

@@ -238,7 +238,7 @@ def rasa_step() -> Step:
         name="rasa",
         title="language model (Rasa)",
         inputs=(ROOT / "nlu_data", ROOT / "bot", ROOT / "config.yml", ROOT / "vntext"),
-        commands=((str(BOT_PYTHON), "-m", "bot.train"),),
+        commands=((str(BOT_PYTHON), "-m", "bot.train", "--start"),),
         products=(ROOT / ".build" / "rasa" / "model.tar.gz",),
     )
 
