@@ -64,7 +64,7 @@ predict: ## Answer evaluation rows: make predict IN=<rows.jsonl> OUT=<prediction
 
 bench: ## Measure speed and memory of the running parts
 	@$(PREPARE) run
-	@$(APP) -m deploy.local.bench
+	@$(APP) -m deploy.bench
 
 reset: ## Delete this instance's data (asks first)
 	@$(PYTHON) deploy/local/reset.py "$(DATA_DIR)"

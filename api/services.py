@@ -166,8 +166,8 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
     )
 
 
-def get_services(request: Request) -> Services:
-    """Return the process's parts, for routers."""
+async def get_services(request: Request) -> Services:
+    """Return the process's parts, for routers. A coroutine: a plain function would be run in a thread."""
     services: Services = request.app.state.services
     return services
 

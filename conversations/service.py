@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -39,8 +39,8 @@ SESSION_IDLE = timedelta(hours=24)
 
 _OFFERS_LOOKED_AT = 60
 
-STORAGE_DOWN = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
-"""What the database drivers raise when the database cannot be used."""
+STORAGE_DOWN = (DBAPIError, PoolTimeoutError, OSError)
+"""What the database drivers raise when the database cannot be used; each calls it differently."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ class NewerMessages(BaseModel):
     position: int | None = None
 
 
-def _visitor(services: ServicesHere, authorization: Annotated[str, Header()] = "") -> str:
+async def _visitor(services: ServicesHere, authorization: Annotated[str, Header()] = "") -> str:
     scheme, _, token = authorization.partition(" ")
     visitor = services.visitors.read(token.strip()) if scheme.lower() == "bearer" else None
     if visitor is None:
