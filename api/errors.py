@@ -15,7 +15,7 @@ from starlette.responses import Response
 from accounts.errors import AccountError
 from api.templating import page
 from conversations.errors import ConversationError, ConversationNotFoundError, StorageUnavailableError
-from conversations.service import STORAGE_DOWN
+from database.engine import STORAGE_DOWN
 from vntext.catalogue import say
 
 log = structlog.get_logger(__name__)

@@ -1,8 +1,9 @@
-"""Tells the workers that a conversation has something to do: a Redis stream, or this process's own queue."""
+"""Tells the workers that a conversation has something to do: this process's own, or any by a Redis stream."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from conversations.redis_link import RedisLink
 
@@ -17,15 +18,23 @@ class Announcer:
     killed in between) is made good by the workers' sweep.
 
     Attributes:
-        local: conversations announced while Redis was away, for the worker inside this process.
+        local: conversations for the worker inside this process.
     """
 
     def __init__(self, redis: RedisLink) -> None:
         self._redis = redis
+        self._has_room: Callable[[], bool] | None = None
         self.local: asyncio.Queue[str] = asyncio.Queue()
 
+    def attach(self, has_room: Callable[[], bool] | None) -> None:
+        """Name the worker inside this process by what says whether it has room for more; None: there is none."""
+        self._has_room = has_room
+
     async def announce(self, conversation_id: str) -> None:
-        """Tell the workers; never raises."""
+        """Tell a worker, the nearest one that has room; never raises."""
+        if self._has_room is not None and self._has_room():
+            self.local.put_nowait(conversation_id)
+            return
         entry = await self._redis.call(
             lambda client: client.xadd(
                 self._redis.key(STREAM),
@@ -34,5 +43,5 @@ class Announcer:
                 approximate=True,
             )
         )
-        if entry is None:
+        if entry is None and self._has_room is not None:
             self.local.put_nowait(conversation_id)

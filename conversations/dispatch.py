@@ -21,7 +21,6 @@ from conversations.bot_client import Bot, BotRequest
 from conversations.claims import ClaimNames
 from conversations.errors import BotError
 from conversations.events import DESK, LiveEvents
-from conversations.outbox import LEASE as SEND_LEASE
 from conversations.outbox import Outbox
 from conversations.replies import RETURN_TO_BOT, Reply
 from conversations.repository import Row
@@ -224,11 +223,10 @@ class Dispatcher:
                 messages = ()
             else:
                 changes |= _owner_changes(current, reply, now)
-            send_is_free = current["send_until"] is None or current["send_until"] < now
-            send_claim = self._claims.new() if messages and send_is_free else None
-            if send_claim is not None:
-                changes |= {"send_claim": send_claim, "send_until": now + SEND_LEASE}
-            await say_in(
+            delivery = self._outbox.begin(current, now) if messages else None
+            if delivery is not None:
+                changes |= delivery.changes
+            said = await say_in(
                 session,
                 current,
                 messages,
@@ -239,9 +237,10 @@ class Dispatcher:
                 **changes,
             )
             rows = await repository.open_messages(session, conversation_id)
-        if send_claim is not None:
-            unsent = [row for row in rows if row["direction"] == "out"]
-            self._outbox.deliver_soon(current, unsent, send_claim)
+        if delivery is not None:
+            # Whoever holds the claim sends everything that waits, and in order.
+            unsent = said if delivery.claim is None else [row for row in rows if row["direction"] == "out"]
+            self._outbox.deliver_soon(current, unsent, delivery)
         await self._tell(current, changes.get("owner", current["owner"]))
         return Outcome(handled=True, has_more=any(row["direction"] == "in" for row in rows))
 

@@ -398,6 +398,13 @@ async def change_messages(session: AsyncSession, ids: Sequence[str], **values: A
     return await _changed(session, _CHANGE_MESSAGES, {"ids": list(ids), **values})
 
 
+async def mark_sent(session: AsyncSession, ids: Sequence[str], at: datetime) -> None:
+    """Note that a channel has taken messages."""
+    await session.execute(
+        _CHANGE_MESSAGES, {"ids": list(ids), "state": "sent", "handled_at": at, "error": None}
+    )
+
+
 async def start_attempt(session: AsyncSession, ids: Sequence[str], read_with: str) -> None:
     """Mark messages as being worked on, as one piece."""
     await session.execute(_START_ATTEMPT, {"ids": list(ids), "head": read_with})

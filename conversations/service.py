@@ -7,15 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from conversations import replies, repository
 from conversations.announce import Announcer
 from conversations.errors import StorageUnavailableError
 from conversations.events import DESK, LiveEvents
-from conversations.outbox import LEASE, Outbox
+from conversations.outbox import Delivery, Outbox
 from conversations.replies import Reply
 from conversations.repository import Row
 from conversations.schemas import (
@@ -29,7 +27,7 @@ from conversations.schemas import (
 from conversations.writing import preview, say_in
 from database.base import new_id
 from database.clock import Clock
-from database.engine import Database
+from database.engine import STORAGE_DOWN, Database
 from vntext.catalogue import lookup, say
 
 log = structlog.get_logger(__name__)
@@ -38,9 +36,6 @@ SESSION_IDLE = timedelta(hours=24)
 """After so long a silence a conversation starts anew; its history stays."""
 
 _OFFERS_LOOKED_AT = 60
-
-STORAGE_DOWN = (DBAPIError, PoolTimeoutError, OSError)
-"""What the database drivers raise when the database cannot be used; each calls it differently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +64,7 @@ class _Stored:
     message_id: str
     sequence: int
     answer: list[dict[str, Any]]
-    claim: str | None
+    delivery: Delivery | None
 
 
 class Inbox:
@@ -117,8 +112,8 @@ class Inbox:
         conversation_id: str = stored.conversation["id"]
         if emergency is None:
             await self._announcer.announce(conversation_id)
-        elif stored.claim is not None:
-            self._outbox.deliver_soon(stored.conversation, stored.answer, stored.claim)
+        elif stored.delivery is not None:
+            self._outbox.deliver_soon(stored.conversation, stored.answer, stored.delivery)
         topics = [conversation_topic(conversation_id), DESK]
         if stored.sequence == 1:
             topics.append(visitor_topic(message.channel, message.external_user_id))
@@ -256,10 +251,9 @@ class Inbox:
             "unread": changes.get("unread", conversation["unread"]) + (owner != "bot"),
             "next_sequence": sequence + 1,
         }
-        claim = None
-        if emergency and (conversation["send_until"] is None or conversation["send_until"] < now):
-            claim = self._outbox.new_claim()
-            changes |= {"send_claim": claim, "send_until": now + LEASE}
+        delivery = self._outbox.begin(conversation, now) if emergency else None
+        if delivery is not None:
+            changes |= delivery.changes
         answer = await say_in(
             session,
             {**conversation, "session": changes.get("session", conversation["session"])},
@@ -270,10 +264,10 @@ class Inbox:
             now=now,
             **changes,
         )
-        if claim is not None:
+        if delivery is not None and delivery.claim is not None:
             # Earlier messages that still wait go first.
             answer = [dict(row) for row in await repository.pending(session, conversation["id"], 50)]
-        return _Stored(conversation, message_id, sequence, answer, claim)
+        return _Stored(conversation, message_id, sequence, answer, delivery)
 
     async def _content(
         self, session: AsyncSession, conversation_id: str, message: InboundMessage

@@ -1,9 +1,9 @@
-"""Works through what arrives: reads the stream, looks for what was never announced, one conversation at a
-time.
+"""Works through what arrives: takes what is announced, looks for what never was, one conversation at a time.
 
-Several workers, in one process or in many, share the stream through a consumer group. What a dead worker had
-taken is claimed by another; what was stored but never announced is found in the database. Without Redis the
-worker lives from its own process's queue and from the database alone, more slowly.
+What this process has received itself it works on while it has room. The rest goes to a stream that all workers,
+in one process or in many, share through a consumer group. What a dead worker had taken is claimed by another;
+what was stored but never announced is found in the database. Without Redis the worker lives from its own
+process's queue and from the database alone.
 """
 
 from __future__ import annotations
@@ -95,9 +95,11 @@ class Worker:
         if self._redis.url:
             loops.append(("worker-stream", self._read_stream))
         self._loops = [asyncio.create_task(loop(), name=name) for name, loop in loops]
+        self._announcer.attach(self._has_room)
 
     async def stop(self, *, patience: float = 10.0) -> None:
         """Take nothing new, and let what is under way finish."""
+        self._announcer.attach(None)
         await end_tasks(self._loops)
         self._loops = []
         if self._tasks:
@@ -123,6 +125,9 @@ class Worker:
         for conversation_id in waiting:
             await self._submit(conversation_id)
         return len(waiting)
+
+    def _has_room(self) -> bool:
+        return len(self._tasks) + self._announcer.local.qsize() < self._concurrency
 
     # --- one conversation ---------------------------------------------------------------------------------
 

@@ -16,10 +16,15 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from database import sqlite
 from database.base import Base
+
+STORAGE_DOWN = (DBAPIError, PoolTimeoutError, OSError)
+"""What the database drivers raise when the database cannot be used; each calls it differently."""
 
 
 def sqlite_url(file: Path) -> str:
