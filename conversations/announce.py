@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from conversations.job import Job
 from conversations.redis_link import RedisLink
 
 STREAM = "inbox"
@@ -18,21 +19,30 @@ class Announcer:
     killed in between) is made good by the workers' sweep.
 
     Attributes:
-        local: conversations for the worker inside this process.
+        local: conversations for the worker inside this process, or work that is claimed for it already.
     """
 
     def __init__(self, redis: RedisLink) -> None:
         self._redis = redis
         self._has_room: Callable[[], bool] | None = None
-        self.local: asyncio.Queue[str] = asyncio.Queue()
+        self.local: asyncio.Queue[str | Job] = asyncio.Queue()
 
     def attach(self, has_room: Callable[[], bool] | None) -> None:
-        """Name the worker inside this process by what says whether it has room for more; None: there is none."""
+        """Say how to ask the worker inside this process whether it has room; None: there is none."""
         self._has_room = has_room
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the worker inside this process can take more."""
+        return self._has_room is not None and self._has_room()
+
+    def hand_over(self, job: Job) -> None:
+        """Give claimed work to the worker inside this process; only while it has room."""
+        self.local.put_nowait(job)
 
     async def announce(self, conversation_id: str) -> None:
         """Tell a worker, the nearest one that has room; never raises."""
-        if self._has_room is not None and self._has_room():
+        if self.has_room:
             self.local.put_nowait(conversation_id)
             return
         entry = await self._redis.call(

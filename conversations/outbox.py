@@ -130,7 +130,7 @@ class Outbox:
         self._spawn(self.drain(conversation_id), conversation_id)
 
     def deliver_soon(self, conversation: Row, rows: Sequence[Row], delivery: Delivery) -> None:
-        """Send rows that the caller has written, in the unit of work that took `delivery`, in the background."""
+        """Send, in the background, rows that were written in the unit of work that took `delivery`."""
         if delivery.claim is None:
             work = self._show(conversation, rows)
         else:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal_column,
     or_,
     select,
     update,
@@ -43,7 +44,7 @@ _MESSAGES = cast(Table, MessageRow.__table__)
 C = _CONVERSATIONS.c
 M = _MESSAGES.c
 
-UNHANDLED = ("received", "processing")
+_IS_UNHANDLED = M.state.in_([literal_column("'received'"), literal_column("'processing'")])
 
 Row = RowMapping | dict[str, Any]
 """A row by column name, as read or as written."""
@@ -195,7 +196,7 @@ _CLAIM_WORK = (
     .where(
         C.id == _WHICH,
         or_(C.work_until.is_(None), C.work_until < _NOW),
-        exists().where(M.conversation_id == _WHICH, IS_OPEN, M.state.in_(UNHANDLED)),
+        exists().where(M.conversation_id == _WHICH, IS_OPEN, _IS_UNHANDLED),
     )
     .returning(_CONVERSATIONS)
 )
@@ -273,7 +274,7 @@ async def unclaimed_work(session: AsyncSession, before: datetime, now: datetime,
         .join(_CONVERSATIONS, C.id == M.conversation_id)
         .where(
             IS_OPEN,
-            M.state.in_(UNHANDLED),
+            _IS_UNHANDLED,
             M.created_at < before,
             or_(C.work_until.is_(None), C.work_until < now),
         )
@@ -315,10 +316,11 @@ _IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
 _INSERT_MESSAGE = insert(_MESSAGES)
 _UNHANDLED = (
     select(_MESSAGES)
-    .where(_OF, IS_OPEN, M.state.in_(UNHANDLED))
+    .where(_OF, IS_OPEN, _IS_UNHANDLED)
     .order_by(M.provider_timestamp, M.sequence)
     .limit(_LIMIT)
 )
+_HAS_UNHANDLED = select(M.id).where(_OF, IS_OPEN, _IS_UNHANDLED).limit(1)
 _OPEN_MESSAGES = select(_MESSAGES).where(_OF, IS_OPEN).order_by(M.sequence)
 _PREVIOUS_TURN = (
     select(M.turn)
@@ -332,7 +334,7 @@ _START_ATTEMPT = (
     .where(M.id.in_(_IDS))
     .values(state="processing", read_with=bindparam("head"), attempts=M.attempts + 1)
 )
-_FINISH_INBOUND = update(_MESSAGES).where(M.id == _WHICH, M.state.in_(UNHANDLED))
+_FINISH_INBOUND = update(_MESSAGES).where(M.id == _WHICH, _IS_UNHANDLED)
 _PENDING = select(_MESSAGES).where(_OF, IS_OPEN, M.state == "pending").order_by(M.sequence).limit(_LIMIT)
 _HISTORY = select(_MESSAGES).where(_OF, M.sequence > bindparam("after")).order_by(M.sequence).limit(_LIMIT)
 _LATEST = select(_MESSAGES).where(_OF).order_by(M.sequence.desc()).limit(_LIMIT)
@@ -368,6 +370,11 @@ async def unhandled(session: AsyncSession, conversation_id: str, limit: int) -> 
     """Return inbound messages not yet handled, in the order they were said."""
     values = {"conversation": conversation_id, "limit": limit}
     return list((await session.execute(_UNHANDLED, values)).mappings())
+
+
+async def has_unhandled(session: AsyncSession, conversation_id: str) -> bool:
+    """Tell whether a message waits or is being worked on."""
+    return (await session.execute(_HAS_UNHANDLED, {"conversation": conversation_id})).first() is not None
 
 
 async def open_messages(session: AsyncSession, conversation_id: str) -> list[Row]:

@@ -9,10 +9,12 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from conversations import replies, repository
+from conversations import fragments, replies, repository
 from conversations.announce import Announcer
+from conversations.claims import ClaimNames
 from conversations.errors import StorageUnavailableError
 from conversations.events import DESK, LiveEvents
+from conversations.job import LEASE, Job
 from conversations.outbox import Delivery, Outbox
 from conversations.replies import Reply
 from conversations.repository import Row
@@ -65,6 +67,7 @@ class _Stored:
     sequence: int
     answer: list[dict[str, Any]]
     delivery: Delivery | None
+    job: Job | None
 
 
 class Inbox:
@@ -79,16 +82,28 @@ class Inbox:
         announcer: tells the workers.
         outbox: sends the answers to emergencies.
         events: tells consoles and other open pages.
+        claims: names for the claims of work that this process goes on with itself.
+        join_pieces: pieces of one message are read together, so that some have to wait.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, announcer: Announcer, outbox: Outbox, events: LiveEvents
+        self,
+        database: Database,
+        clock: Clock,
+        announcer: Announcer,
+        outbox: Outbox,
+        events: LiveEvents,
+        claims: ClaimNames,
+        *,
+        join_pieces: bool = True,
     ) -> None:
         self._database = database
         self._clock = clock
         self._announcer = announcer
         self._outbox = outbox
         self._events = events
+        self._claims = claims
+        self._join_pieces = join_pieces
 
     async def receive(self, message: InboundMessage) -> Received:
         """Store a message once and see that it is worked on.
@@ -110,7 +125,9 @@ class Inbox:
             said = emergency.messages[0].text if emergency else None
             raise StorageUnavailableError(said) from error
         conversation_id: str = stored.conversation["id"]
-        if emergency is None:
+        if stored.job is not None:
+            self._announcer.hand_over(stored.job)
+        elif emergency is None:
             await self._announcer.announce(conversation_id)
         elif stored.delivery is not None:
             self._outbox.deliver_soon(stored.conversation, stored.answer, stored.delivery)
@@ -220,28 +237,31 @@ class Inbox:
         sequence: int = conversation["next_sequence"]
         kind, text, payload = await self._content(session, conversation["id"], message)
         message_id = new_id()
-        is_new = await repository.add_inbound(
-            session,
-            {
-                "id": message_id,
-                "conversation_id": conversation["id"],
-                "sequence": sequence,
-                "session": changes.get("session", conversation["session"]),
-                "direction": "in",
-                "author": "citizen",
-                "channel": message.channel,
-                "provider_message_id": message.provider_message_id,
-                "kind": kind,
-                "text": text,
-                "payload": payload,
-                "turn": {**emergency.turn, "latency_ms": 0} if emergency else None,
-                "state": "done" if emergency else "received",
-                "attempts": 0,
-                "provider_timestamp": message.provider_timestamp or now,
-                "created_at": now,
-                "handled_at": now if emergency else None,
-            },
-        )
+        row = {
+            "id": message_id,
+            "conversation_id": conversation["id"],
+            "sequence": sequence,
+            "session": changes.get("session", conversation["session"]),
+            "direction": "in",
+            "author": "citizen",
+            "channel": message.channel,
+            "provider_message_id": message.provider_message_id,
+            "kind": kind,
+            "text": text,
+            "payload": payload,
+            "turn": {**emergency.turn, "latency_ms": 0} if emergency else None,
+            "state": "done" if emergency else "received",
+            "attempts": 0,
+            "read_with": None,
+            "provider_timestamp": message.provider_timestamp or now,
+            "created_at": now,
+            "handled_at": now if emergency else None,
+        }
+        job = None if emergency else await self._claim_work(session, {**conversation, **changes}, row, now)
+        if job is not None:
+            changes |= {"work_claim": job.claim, "work_until": now + LEASE}
+            row = {**row, "state": "processing", "attempts": 1, "read_with": message_id}
+        is_new = await repository.add_inbound(session, row)
         if not is_new:
             raise _Duplicate
         owner = changes.get("owner", conversation["owner"])
@@ -267,7 +287,27 @@ class Inbox:
         if delivery is not None and delivery.claim is not None:
             # Earlier messages that still wait go first.
             answer = [dict(row) for row in await repository.pending(session, conversation["id"], 50)]
-        return _Stored(conversation, message_id, sequence, answer, delivery)
+        return _Stored(conversation, message_id, sequence, answer, delivery, job)
+
+    async def _claim_work(
+        self, session: AsyncSession, conversation: Row, row: dict[str, Any], now: datetime
+    ) -> Job | None:
+        """Return the message as work that this process does next; None when somebody else takes it, or later.
+
+        It saves a unit of work a message. Should the process die, the claim is found as any other.
+        """
+        if not self._announcer.has_room:
+            return None
+        if conversation["work_until"] is not None and conversation["work_until"] >= now:
+            return None
+        if self._join_pieces and fragments.wait_for_more([row], now) > 0:
+            return None
+        previous = None
+        if row["sequence"] > 1:
+            if await repository.has_unhandled(session, conversation["id"]):
+                return None
+            previous = await repository.previous_turn(session, conversation["id"], row["sequence"])
+        return Job(conversation, [row], previous, self._claims.new())
 
     async def _content(
         self, session: AsyncSession, conversation_id: str, message: InboundMessage

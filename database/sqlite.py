@@ -3,7 +3,9 @@
 A statement of ours takes microseconds; handing each one to a thread, as the usual asyncio driver does, costs
 ten times as much. What may take long goes to a thread or is waited for without holding the loop up:
 
-- COMMIT, which waits for the disk, and large batches of rows: a thread.
+- COMMIT, which waits for the disk: a thread, unless the disk has been quick lately. What is worth waiting for
+  needs that disk as well.
+- Large batches of rows: a thread.
 - A lock that another process holds: tried again after short pauses.
 - A SELECT that turns out to be long is broken off after `_INLINE_STEPS` and run once more in a thread.
 
@@ -48,9 +50,39 @@ _LOCKED = {
     sqlite3.SQLITE_LOCKED,
 }
 
+_QUICK_SECONDS = 0.001
+_REMEMBERED = 0.9
+
 # Commits have a thread to themselves, so that a long search never delays what must reach the disk.
 _commits = ThreadPoolExecutor(1, thread_name_prefix="sqlite-commit")
 _others = ThreadPoolExecutor(4, thread_name_prefix="sqlite")
+
+
+class _Disk:
+    """How long commits have taken lately."""
+
+    def __init__(self) -> None:
+        self._seconds = _QUICK_SECONDS
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether a commit takes less than it costs to have it done elsewhere."""
+        return self._seconds < _QUICK_SECONDS
+
+    def commit(self, work: Callable[[], None]) -> None:
+        """Run a commit and note how long it took."""
+        started = time.perf_counter()
+        work()
+        taken = time.perf_counter() - started
+        # One slow commit is enough to be careful; trust comes back with many quick ones.
+        self._seconds = max(taken, _REMEMBERED * self._seconds + (1 - _REMEMBERED) * taken)
+
+
+_disk = _Disk()
+
+
+async def _nothing() -> None:
+    return
 
 
 async def _outcome(future: asyncio.Future[T]) -> T:
@@ -79,6 +111,9 @@ class InlineCursor(sqlite3.Cursor):
     def execute(self, operation: str, parameters: Any = ()) -> InlineCursor:
         """Run one statement and read what it returns."""
         self._rows = iter(self.connection.patiently(self._run, operation, parameters))
+        if in_greenlet():
+            # SQLAlchemy's asynchronous connections want to see that a statement can wait.
+            await_(_nothing())
         return self
 
     def executemany(self, operation: str, parameters: Any) -> InlineCursor:
@@ -149,8 +184,12 @@ class InlineConnection(sqlite3.Connection):
 
     def commit(self) -> None:
         """Commit; when this returns, what was written is on disk."""
-        if self.in_transaction:
-            _in_thread(_commits, super().commit)
+        if not self.in_transaction:
+            return
+        if _disk.is_quick:
+            _disk.commit(super().commit)
+        else:
+            _in_thread(_commits, _disk.commit, super().commit)
 
     def patiently(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run `work`, again and again while another process holds the lock it needs."""
