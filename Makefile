@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 export DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format train kb-import predict bench reset
+.PHONY: help run test lint format train kb-import predict bench faults dead reset
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +65,13 @@ predict: ## Answer evaluation rows: make predict IN=<rows.jsonl> OUT=<prediction
 bench: ## Measure speed and memory of the running parts
 	@$(PREPARE) run
 	@$(APP) -m deploy.bench
+
+faults: ## Kill processes under load, check that nothing is lost: make faults [KILLS=300] [DB=sqlite|postgres]
+	@$(PREPARE) test
+	@$(APP) -m deploy.faults --kills $(or $(KILLS),30) --db $(or $(DB),sqlite) --rate $(or $(RATE),5)
+
+dead: ## Messages that were given up: make dead [DO="show <id>" | DO="replay <id>…" | DO="replay --all"]
+	@$(APP) -m conversations dead $(or $(DO),list)
 
 reset: ## Delete this instance's data (asks first)
 	@$(PYTHON) deploy/local/reset.py "$(DATA_DIR)"

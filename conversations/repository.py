@@ -40,9 +40,9 @@ from conversations.schemas import (
 from database.base import UtcDateTime
 
 _CONVERSATIONS = cast(Table, ConversationRow.__table__)
-_MESSAGES = cast(Table, MessageRow.__table__)
+MESSAGES = cast(Table, MessageRow.__table__)
 C = _CONVERSATIONS.c
-M = _MESSAGES.c
+M = MESSAGES.c
 
 _IS_UNHANDLED = M.state.in_([literal_column("'received'"), literal_column("'processing'")])
 
@@ -53,7 +53,7 @@ Row = RowMapping | dict[str, Any]
 _INSERTS = {
     (name, table.name): dialect.insert(table).on_conflict_do_nothing()
     for name, dialect in (("postgresql", postgresql), ("sqlite", sqlite))
-    for table in (_CONVERSATIONS, _MESSAGES)
+    for table in (_CONVERSATIONS, MESSAGES)
 }
 
 
@@ -313,36 +313,36 @@ async def unclaimed_sends(session: AsyncSession, before: datetime, now: datetime
 _OF = M.conversation_id == bindparam("conversation")
 _LIMIT: BindParameter[int] = bindparam("limit")
 _IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
-_INSERT_MESSAGE = insert(_MESSAGES)
+_INSERT_MESSAGE = insert(MESSAGES)
 _UNHANDLED = (
-    select(_MESSAGES)
+    select(MESSAGES)
     .where(_OF, IS_OPEN, _IS_UNHANDLED)
     .order_by(M.provider_timestamp, M.sequence)
     .limit(_LIMIT)
 )
 _HAS_UNHANDLED = select(M.id).where(_OF, IS_OPEN, _IS_UNHANDLED).limit(1)
-_OPEN_MESSAGES = select(_MESSAGES).where(_OF, IS_OPEN).order_by(M.sequence)
+_OPEN_MESSAGES = select(MESSAGES).where(_OF, IS_OPEN).order_by(M.sequence)
 _PREVIOUS_TURN = (
     select(M.turn)
     .where(_OF, M.sequence < bindparam("before"), M.direction == "in")
     .order_by(M.sequence.desc())
     .limit(1)
 )
-_CHANGE_MESSAGES = update(_MESSAGES).where(M.id.in_(_IDS))
+_CHANGE_MESSAGES = update(MESSAGES).where(M.id.in_(_IDS))
 _START_ATTEMPT = (
-    update(_MESSAGES)
+    update(MESSAGES)
     .where(M.id.in_(_IDS))
     .values(state="processing", read_with=bindparam("head"), attempts=M.attempts + 1)
 )
-_FINISH_INBOUND = update(_MESSAGES).where(M.id == _WHICH, _IS_UNHANDLED)
-_PENDING = select(_MESSAGES).where(_OF, IS_OPEN, M.state == "pending").order_by(M.sequence).limit(_LIMIT)
-_HISTORY = select(_MESSAGES).where(_OF, M.sequence > bindparam("after")).order_by(M.sequence).limit(_LIMIT)
-_LATEST = select(_MESSAGES).where(_OF).order_by(M.sequence.desc()).limit(_LIMIT)
+_FINISH_INBOUND = update(MESSAGES).where(M.id == _WHICH, _IS_UNHANDLED)
+_PENDING = select(MESSAGES).where(_OF, IS_OPEN, M.state == "pending").order_by(M.sequence).limit(_LIMIT)
+_HISTORY = select(MESSAGES).where(_OF, M.sequence > bindparam("after")).order_by(M.sequence).limit(_LIMIT)
+_LATEST = select(MESSAGES).where(_OF).order_by(M.sequence.desc()).limit(_LIMIT)
 
 
 async def add_inbound(session: AsyncSession, values: dict[str, Any]) -> bool:
     """Insert an inbound message; False when this provider message is already here."""
-    return await _changed(session, insert_or_ignore(session, _MESSAGES), values) == 1
+    return await _changed(session, insert_or_ignore(session, MESSAGES), values) == 1
 
 
 async def add_outbound(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
@@ -361,7 +361,7 @@ async def find_by_provider_id(session: AsyncSession, channel: str, provider_id: 
 
 async def find_by_key(session: AsyncSession, conversation_id: str, key: str) -> MessageView | None:
     """Return the message that was written under an idempotency key."""
-    query = select(_MESSAGES).where(M.conversation_id == conversation_id, M.idempotency_key == key)
+    query = select(MESSAGES).where(M.conversation_id == conversation_id, M.idempotency_key == key)
     row = (await session.execute(query)).mappings().first()
     return message_view(row) if row else None
 
@@ -448,7 +448,7 @@ async def latest(session: AsyncSession, conversation_id: str, limit: int) -> lis
 
 async def get_message(session: AsyncSession, message_id: str) -> MessageView | None:
     """Return one message by id."""
-    row = (await session.execute(select(_MESSAGES).where(M.id == message_id))).mappings().first()
+    row = (await session.execute(select(MESSAGES).where(M.id == message_id))).mappings().first()
     return message_view(row) if row else None
 
 

@@ -10,13 +10,18 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import aiohttp
+from sqlalchemy import Table, insert, select
 
+from api.startup import prepare_database
+from database.engine import Database, sqlite_url
 from deploy.local.postgres import PrivatePostgres
 from deploy.local.predict import copy_instance
 from deploy.local.stack import ROOT, Stack
 from deploy.local.supervisor import Supervisor
+from kb_index.models import KbEntry
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _NO_LIMITS = {
@@ -82,7 +87,7 @@ async def running_system(source: Stack, *, postgres: bool) -> AsyncIterator[Syst
         if postgres:
             server = opened.enter_context(PrivatePostgres(durable=True))
             settings["DATABASE_URL"] = server.create("bench")
-            await copy_knowledge(stack, settings["DATABASE_URL"])
+            await copy_knowledge(stack.data_dir, settings["DATABASE_URL"])
         supervisor = Supervisor(ROOT, stack.data_dir / "logs", quiet=True)
         opened.push_async_callback(supervisor.stop)
         started = time.monotonic()
@@ -93,17 +98,19 @@ async def running_system(source: Stack, *, postgres: bool) -> AsyncIterator[Syst
         yield System(stack, supervisor, server, time.monotonic() - started)
 
 
-async def copy_knowledge(stack: Stack, url: str) -> None:
-    """Import the starter knowledge base into the database at `url`, with an index in the stack's folder."""
-    command = (
-        str(ROOT / ".venv" / "bin" / "python"), "-m", "kb_index", "import", "--data-dir", str(stack.data_dir),
-    )  # fmt: skip
-    environment = {**os.environ, **stack.environment(), "DATABASE_URL": url}
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=ROOT, env=environment, stdout=asyncio.subprocess.DEVNULL
-    )
-    if await process.wait() != 0:
-        raise RuntimeError("the knowledge base could not be imported")
+async def copy_knowledge(source: Path, url: str) -> None:
+    """Make the tables of the database at `url` and copy the knowledge base of the instance `source` there."""
+    entries = cast(Table, KbEntry.__table__)
+    old, new = Database(sqlite_url(source / "1022.sqlite3")), Database(url)
+    try:
+        await prepare_database(new)
+        async with old.read() as session:
+            rows = [dict(row) for row in (await session.execute(select(entries))).mappings()]
+        async with new.write() as session:
+            await session.execute(insert(entries), rows)
+    finally:
+        await old.close()
+        await new.close()
 
 
 def total(parts: dict[str, float], names: Iterable[str] | None = None) -> float:
