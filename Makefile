@@ -62,12 +62,12 @@ predict: ## Answer evaluation rows: make predict IN=<rows.jsonl> OUT=<prediction
 	@$(PREPARE) run
 	@$(APP) -m deploy.local.predict --in "$(IN)" --out "$(OUT)"
 
-bench: ## Measure speed and memory of the running parts
+bench: ## Measure speed, cost and memory of the running system: make bench [ARGS="--db postgres --rate 16.4 …"]
 	@$(PREPARE) run
-	@$(APP) -m deploy.bench
+	@$(APP) -m deploy.bench $(ARGS)
 
 faults: ## Kill processes under load, check that nothing is lost: make faults [KILLS=300] [DB=sqlite|postgres]
-	@$(PREPARE) test
+	@$(PREPARE) run
 	@$(APP) -m deploy.faults --kills $(or $(KILLS),30) --db $(or $(DB),sqlite) --rate $(or $(RATE),5)
 
 dead: ## Messages that were given up: make dead [DO="show <id>" | DO="replay <id>…" | DO="replay --all"]

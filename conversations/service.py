@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,6 +39,9 @@ SESSION_IDLE = timedelta(hours=24)
 """After so long a silence a conversation starts anew; its history stays."""
 
 _OFFERS_LOOKED_AT = 60
+_STORE_SECONDS = 5.0
+_EMERGENCY_STORE_SECONDS = 2.0
+"""A database that hangs must not keep somebody in danger waiting for the number to call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ class Inbox:
         self._events = events
         self._claims = claims
         self._join_pieces = join_pieces
+        self._storing: set[asyncio.Task[_Stored | None]] = set()
 
     async def receive(self, message: InboundMessage) -> Received:
         """Store a message once and see that it is worked on.
@@ -117,7 +122,7 @@ class Inbox:
         """
         emergency = None if message.postback else replies.emergency(message.text)
         try:
-            stored = await self._store(message, emergency)
+            stored = await self._store_in_time(message, emergency)
             if stored is None:
                 return await self._known(message)
         except STORAGE_DOWN as error:
@@ -190,6 +195,25 @@ class Inbox:
             row = await repository.find_by_provider_id(session, message.channel, message.provider_message_id)
         assert row is not None
         return Received(row["id"], row["conversation_id"], row["sequence"], duplicate=True)
+
+    async def _store_in_time(self, message: InboundMessage, emergency: Reply | None) -> _Stored | None:
+        """Store a message, or raise TimeoutError while the database hangs.
+
+        Should it get stored after all, a repeat of the same message finds it, and so do the workers.
+        """
+        storing = asyncio.create_task(self._store(message, emergency))
+        self._storing.add(storing)
+        storing.add_done_callback(self._forget)
+        patience = _STORE_SECONDS if emergency is None else _EMERGENCY_STORE_SECONDS
+        done, _late = await asyncio.wait({storing}, timeout=patience)
+        if not done:
+            raise TimeoutError("the database does not answer")
+        return storing.result()
+
+    def _forget(self, storing: asyncio.Task[_Stored | None]) -> None:
+        self._storing.discard(storing)
+        if not storing.cancelled():
+            storing.exception()  # whoever waited has heard of it
 
     async def _store(self, message: InboundMessage, emergency: Reply | None) -> _Stored | None:
         """Write the message; None when it was here before."""

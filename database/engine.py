@@ -23,6 +23,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from database import sqlite
 from database.base import Base
 
+# A server that hangs is an error after some seconds, not a process that waits for ever.
+_POSTGRES: dict[str, Any] = {
+    "pool_size": 10,
+    "max_overflow": 10,
+    "pool_timeout": 5.0,
+    "pool_pre_ping": True,
+    "connect_args": {"timeout": 5.0, "command_timeout": 30.0},
+}
+
 STORAGE_DOWN = (DBAPIError, PoolTimeoutError, OSError)
 """What the database drivers raise when the database cannot be used; each calls it differently."""
 
@@ -44,7 +53,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        options: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True}
+        options: dict[str, Any] = {} if self.is_sqlite else _POSTGRES
         self.engine: AsyncEngine = create_async_engine(self.url, **options)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         # Writers of this process wait for each other in order, before SQLite is asked.

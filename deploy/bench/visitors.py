@@ -53,6 +53,21 @@ class Visitor:
                     self.answers += 1
                     self.answered.set()
 
+    async def history(self) -> list[str]:
+        """Return who said each message of this chat, as the page would show it."""
+        authors: list[str] = []
+        headers = {"Authorization": f"Bearer {self.token}"}
+        while True:
+            parameters = {"after": len(authors)}  # sequences have no gaps
+            async with self.http.get(
+                f"{self.url}/chat/messages", params=parameters, headers=headers
+            ) as response:
+                response.raise_for_status()
+                page = (await response.json())["messages"]
+            if not page:
+                return authors
+            authors += [message["author"] for message in page]
+
     async def say(self, text: str) -> float:
         """Say `text` without waiting for an answer; return the seconds until it was taken."""
         started = time.perf_counter()

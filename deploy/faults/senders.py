@@ -72,6 +72,16 @@ class Senders:
             sender.accepted.append(answer["message_id"])
             sender.repeats += tries - 1
             await asyncio.sleep(self._chance.uniform(0, 2))
+            if await self._is_handed_over(http, headers):
+                return  # waits for a person; another visitor comes instead
+
+    async def _is_handed_over(self, http: aiohttp.ClientSession, headers: dict[str, str]) -> bool:
+        parameters = {"after": 1_000_000}
+        try:
+            async with http.get(f"{self._url}/chat/messages", params=parameters, headers=headers) as response:
+                return response.status == 200 and (await response.json())["owner"] != "bot"
+        except (aiohttp.ClientError, TimeoutError):
+            return False
 
     async def _until_yes(
         self, http: aiohttp.ClientSession, path: str, body: dict[str, str], headers: dict[str, str]
