@@ -39,7 +39,7 @@ SESSION_IDLE = timedelta(hours=24)
 """After so long a silence a conversation starts anew; its history stays."""
 
 _OFFERS_LOOKED_AT = 60
-_STORE_SECONDS = 5.0
+_STORE_SECONDS = 10.0
 _EMERGENCY_STORE_SECONDS = 2.0
 """A database that hangs must not keep somebody in danger waiting for the number to call."""
 

@@ -76,8 +76,8 @@ async def bench(given: argparse.Namespace) -> dict[str, Any]:
         }
         await warm_up(system)
         for name in given.scenario or SCENARIOS:
-            print(f"{name} …", file=sys.stderr, flush=True)
             figures[name] = await SCENARIOS[name](system, given)
+            print(f"{name}: {json.dumps(figures[name])}", file=sys.stderr, flush=True)
             await system.settle()
         figures["memory_mib"] = system.memory()
         return figures

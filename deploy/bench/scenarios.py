@@ -119,6 +119,7 @@ async def burst(system: System, *, messages: int, seconds: float, chats: int) ->
             "drained_in_seconds": drained,
             "stored": expected,
             "lost": messages - expected,
+            "repeats": sum(chat.repeats for chat in visitors),
             "ms": summary({"taken": list(taken)}),
         }
 

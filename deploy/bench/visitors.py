@@ -22,6 +22,9 @@ QUESTIONS = (
 )
 EMERGENCY = "cháy nhà rồi, cứu với"
 PATIENCE_SECONDS = 60.0
+_REPEAT_SECONDS = 1.0
+# Shorter than the server keeps an idle connection.
+_KEPT_SECONDS = 3.0
 
 
 @dataclass
@@ -35,6 +38,8 @@ class Visitor:
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     answers: int = 0
     """Messages that came from the other side."""
+    repeats: int = 0
+    """How often something had to be said again."""
 
     async def open(self) -> None:
         """Open the chat."""
@@ -69,13 +74,31 @@ class Visitor:
             authors += [message["author"] for message in page]
 
     async def say(self, text: str) -> float:
-        """Say `text` without waiting for an answer; return the seconds until it was taken."""
+        """Say `text` without waiting for an answer; return the seconds until it was taken.
+
+        As the widget does, it is said again under the same id until the system says yes.
+
+        Raises:
+            TimeoutError: that never happened.
+        """
         started = time.perf_counter()
         body = {"client_id": str(uuid.uuid4()), "text": text}
         headers = {"Authorization": f"Bearer {self.token}"}
-        async with self.http.post(f"{self.url}/chat/messages", json=body, headers=headers) as response:
-            response.raise_for_status()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not await self._is_taken(body, headers):
+                self.repeats += 1
+                await asyncio.sleep(_REPEAT_SECONDS)
         return time.perf_counter() - started
+
+    async def _is_taken(self, body: dict[str, str], headers: dict[str, str]) -> bool:
+        try:
+            async with self.http.post(f"{self.url}/chat/messages", json=body, headers=headers) as response:
+                if response.status < 500:
+                    response.raise_for_status()
+                    return True
+        except aiohttp.ClientConnectionError:
+            pass  # a kept connection that the server was just closing
+        return False
 
     async def ask(self, text: str) -> tuple[float, float]:
         """Say `text`; return the seconds until it was taken and until it was answered.
@@ -94,7 +117,9 @@ class Visitor:
 @asynccontextmanager
 async def open_chats(url: str, count: int) -> AsyncIterator[list[Visitor]]:
     """Yield `count` open chats that listen."""
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_SECONDS)
+    ) as http:
         chats = [Visitor(http, url) for _ in range(count)]
         for first in range(0, count, 50):
             await asyncio.gather(*(chat.open() for chat in chats[first : first + 50]))
