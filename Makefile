@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 export DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format train label fit kb-import predict bench reset
+.PHONY: help run test check lint format train label fit kb-import predict bench faults dead reset
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,9 +66,16 @@ predict: ## Answer evaluation rows: make predict IN=<rows.jsonl> OUT=<prediction
 	@$(PREPARE) run
 	@$(APP) -m deploy.local.predict --in "$(IN)" --out "$(OUT)"
 
-bench: ## Measure speed and memory of the running parts
+bench: ## Measure speed, cost and memory of the running system: make bench [ARGS="--db postgres --rate 16.4 …"]
 	@$(PREPARE) run
-	@$(APP) -m deploy.local.bench
+	@$(APP) -m deploy.bench $(ARGS)
+
+faults: ## Kill processes under load, check that nothing is lost: make faults [KILLS=300] [DB=sqlite|postgres]
+	@$(PREPARE) run
+	@$(APP) -m deploy.faults --kills $(or $(KILLS),30) --db $(or $(DB),sqlite) --rate $(or $(RATE),5)
+
+dead: ## Messages that were given up: make dead [DO="show <id>" | DO="replay <id>…" | DO="replay --all"]
+	@$(APP) -m conversations dead $(or $(DO),list)
 
 reset: ## Delete this instance's data (asks first)
 	@$(PYTHON) deploy/local/reset.py "$(DATA_DIR)"

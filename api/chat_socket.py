@@ -36,8 +36,8 @@ from api.open_sockets import Close, Sockets
 from api.services import Services
 from connectors.webchat.feed import Feed, Note
 from conversations.errors import ConversationError
-from conversations.service import STORAGE_DOWN
 from conversations.tasks import end_tasks
+from database.engine import STORAGE_DOWN
 from vntext.catalogue import say
 
 log = structlog.get_logger(__name__)

@@ -16,7 +16,7 @@ from accounts.errors import AccountError
 from api.templating import page
 from conversations.errors import ConversationError, ConversationNotFoundError, StorageUnavailableError
 from conversations.media.errors import FileRefusedError
-from conversations.service import STORAGE_DOWN
+from database.engine import STORAGE_DOWN
 from vntext.catalogue import say
 
 log = structlog.get_logger(__name__)

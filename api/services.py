@@ -23,7 +23,7 @@ from connectors.webchat.feed import Feed, Pulse
 from connectors.webchat.limits import RateLimiter
 from connectors.webchat.links import FileLinks
 from connectors.webchat.visitors import Visitors
-from conversations.bot_client import BotClient
+from conversations.bot_pool import BotPool
 from conversations.core import ConversationCore
 from conversations.desk import Desk
 from conversations.events import LiveEvents
@@ -32,7 +32,7 @@ from conversations.redis_link import RedisLink
 from conversations.service import Inbox
 from conversations.tasks import end_tasks
 from database.clock import Clock, SystemClock
-from database.engine import Database
+from database.engine import STORAGE_DOWN, Database
 from tickets.service import TicketService
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ log = structlog.get_logger(__name__)
 
 _REFRESH_SECONDS = 30.0
 _LEARNING_SECONDS = 600.0
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 10.0
 
 
 @dataclass(slots=True)
@@ -58,7 +60,7 @@ class Services:
     clock: Clock
     database: Database
     redis: RedisLink
-    bot: BotClient
+    bot: BotPool
     core: ConversationCore
     accounts: AccountService
     tickets: TicketService
@@ -95,14 +97,39 @@ class Services:
         return Feed(self.inbox, self.events, self.pulse, self.links, visitor, after=after)
 
     async def start(self) -> None:
-        """Prepare the database, open the knowledge base, begin to work."""
-        await prepare_database(self.database)
-        if self.settings.serve_actions:
+        """Prepare the database, open the knowledge base, begin to work.
+
+        While the database is away this returns all the same, and the rest follows when it is back: a process
+        that has just started must answer emergencies too.
+        """
+        try:
+            await prepare_database(self.database)
+        except STORAGE_DOWN as error:
+            log.error("database_away", error=type(error).__name__)
+            self._tasks.append(asyncio.create_task(self._begin_later(), name="begin-later"))
+        else:
+            await self._begin()
+
+    async def _begin(self) -> None:
+        if self.settings.serve_actions and self.actions is None:
             await self._open_actions()
         await self.core.start(worker=self.settings.run_worker)
         self._tasks.append(asyncio.create_task(self.media.clean_for_ever(), name="file-cleaner"))
         if self.settings.run_worker:
             self._tasks.append(asyncio.create_task(self._learn_for_ever(), name="learning"))
+
+    async def _begin_later(self) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                await prepare_database(self.database)
+                await self._begin()
+            except STORAGE_DOWN:
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                log.info("database_there")
+                return
 
     async def stop(self) -> None:
         """Finish what is under way and close everything."""
@@ -171,7 +198,7 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
     database = Database(settings.resolved_database_url())
     redis = RedisLink(settings.redis_url or None, _instance(database))
     token = settings.resolved_internal_token()
-    bot = BotClient(settings.bot_url, token, timeout=settings.bot_timeout)
+    bot = BotPool(settings.bot_urls(), token, timeout=settings.bot_timeout)
     core = ConversationCore(
         database,
         clock,
@@ -201,8 +228,8 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
     )
 
 
-def get_services(request: Request) -> Services:
-    """Return the process's parts, for routers."""
+async def get_services(request: Request) -> Services:
+    """Return the process's parts, for routers. A coroutine: a plain function would be run in a thread."""
     services: Services = request.app.state.services
     return services
 

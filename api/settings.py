@@ -32,7 +32,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("var"), description="Where the instance keeps what it stores")
     database_url: str = Field("", description="Empty: a SQLite file in data_dir; else postgresql+asyncpg://…")
     redis_url: str = Field("redis://127.0.0.1:6022/0", description="Redis; empty: none, one process only")
-    bot_url: str = Field("http://127.0.0.1:5022", description="Base address of the bot's gateway")
+    bot_url: str = Field(
+        "http://127.0.0.1:5022", description="Base addresses of the bots' gateways, comma separated"
+    )
     bot_timeout: float = Field(8.0, gt=0, le=60, description="Seconds the bot may take for one answer")
     internal_token: SecretStr | None = Field(
         None, description="Shared by app and bot; generated into data_dir/internal.token where not set"
@@ -94,6 +96,10 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    def bot_urls(self) -> list[str]:
+        """Return the base addresses of the bots."""
+        return [url.strip() for url in self.bot_url.split(",") if url.strip()]
 
     def resolved_database_url(self) -> str:
         """Return the database's URL."""

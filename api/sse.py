@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from connectors.webchat.feed import Feed
-from conversations.service import STORAGE_DOWN
+from database.engine import STORAGE_DOWN
 
 log = structlog.get_logger(__name__)
 

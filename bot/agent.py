@@ -25,6 +25,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from bot.action_endpoint import ActionEndpoint, check_schema_once
 from bot.closing import closing_clause, merge
 from bot.context import in_context
+from bot.event_types import look_up_events_once
 
 
 class TurnFailedError(Exception):
@@ -149,6 +150,7 @@ def load_agent(model: Path, endpoints: AvailableEndpoints) -> TurnAgent:
         rasa.exceptions.ModelNotFound: no readable model at that place.
     """
     check_schema_once()
+    look_up_events_once()
     agent = TurnAgent(
         tracker_store=TrackerStore.create(endpoints.tracker_store),
         action_endpoint=ActionEndpoint.of(endpoints.action) if endpoints.action else None,

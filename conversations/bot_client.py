@@ -2,7 +2,8 @@
 
 A message id makes a repeat harmless (the gateway answers it from its tracker), so a broken connection is
 tried once more; a slow bot is not, because the citizen is waiting. After several failures in a row the bot is
-left alone for a moment and everybody is handed over at once instead of each waiting for the time limit.
+left alone for a moment and everybody is handed over at once instead of each waiting for the time limit; then
+one message finds out whether it is back, while the others still do not wait.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ class BotClient:
         self._url = url.rstrip("/") + "/webhooks/gateway/messages"
         self._base = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"}
+        self._patience = timeout
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=min(1.0, timeout))
         self._session: aiohttp.ClientSession | None = None
         self._failures = 0
@@ -68,8 +70,11 @@ class BotClient:
             BotError: `bot_timeout`, `bot_unreachable`, `bot_error_<status>`, `bot_malformed`, `bot_silent`
                 (no message: a failure, never a way to say nothing) or `bot_resting` (failed too often).
         """
-        if self._failures >= _OPEN_AFTER and time.monotonic() < self._silent_until:
-            raise BotError("bot_resting")
+        if self._failures >= _OPEN_AFTER:
+            now = time.monotonic()
+            if now < self._silent_until:
+                raise BotError("bot_resting")
+            self._silent_until = now + self._patience
         try:
             turn = await self._ask_twice(request)
         except BotError as error:

@@ -9,7 +9,6 @@ knows from its tracker. A crash after it leaves the answer in the outbox. In bet
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -21,7 +20,7 @@ from conversations.bot_client import Bot, BotRequest
 from conversations.claims import ClaimNames
 from conversations.errors import BotError
 from conversations.events import DESK, LiveEvents
-from conversations.outbox import LEASE as SEND_LEASE
+from conversations.job import LEASE, Job
 from conversations.outbox import Outbox
 from conversations.replies import RETURN_TO_BOT, Reply
 from conversations.repository import Row
@@ -34,9 +33,6 @@ from vntext.language import decide
 from vntext.normalise import normalise, strip_marks
 
 log = structlog.get_logger(__name__)
-
-LEASE = timedelta(seconds=25)
-"""Longer than the bot's time limit and its second try together."""
 
 _MOST_ATTEMPTS = 4
 _LOOKED_AT = 20
@@ -59,18 +55,6 @@ class Outcome:
     handled: bool = False
     has_more: bool = False
     wait: float = 0.0
-
-
-@dataclass(slots=True)
-class _Job:
-    conversation: Row
-    group: list[Row]
-    previous: dict[str, Any] | None
-    claim: str
-
-    @property
-    def head(self) -> Row:
-        return self.group[0]
 
 
 class Dispatcher:
@@ -108,14 +92,16 @@ class Dispatcher:
     async def handle(self, conversation_id: str) -> Outcome:
         """Handle the next message of a conversation, if there is one and nobody else does."""
         job = await self._take(conversation_id)
-        if isinstance(job, Outcome):
-            return job
+        return job if isinstance(job, Outcome) else await self.work(job)
+
+    async def work(self, job: Job) -> Outcome:
+        """Handle what has been claimed already."""
         reply = await self._decide(job)
         return await self._finish(job, reply)
 
     # --- taking -------------------------------------------------------------------------------------------
 
-    async def _take(self, conversation_id: str) -> _Job | Outcome:
+    async def _take(self, conversation_id: str) -> Job | Outcome:
         claim = self._claims.new()
         now = self._clock.now()
         async with self._database.write() as session:
@@ -131,11 +117,11 @@ class Dispatcher:
             head = group[0]
             await repository.start_attempt(session, [row["id"] for row in group], read_with=head["id"])
             previous = await repository.previous_turn(session, conversation_id, head["sequence"])
-        return _Job(conversation, group, previous, claim)
+        return Job(conversation, group, previous, claim)
 
     # --- deciding -----------------------------------------------------------------------------------------
 
-    async def _decide(self, job: _Job) -> Reply:
+    async def _decide(self, job: Job) -> Reply:
         if job.head["attempts"] >= _MOST_ATTEMPTS:
             # It has brought the process down before, or the database keeps failing: people look at it.
             return replies.bot_failed("too_many_attempts")
@@ -145,7 +131,7 @@ class Dispatcher:
             log.warning("bot_failed", reason=error.reason, message_id=job.head["id"])
             return replies.bot_failed(error.reason)
 
-    async def _reply(self, job: _Job) -> Reply:
+    async def _reply(self, job: Job) -> Reply:
         text = fragments.joined_text(job.group)
         payload: dict[str, Any] = job.head["payload"] or {}
         postback: str | None = payload.get("postback")
@@ -169,7 +155,7 @@ class Dispatcher:
         async with self._database.read() as session:
             return await repository.queue_position(session, conversation["waiting_since"])
 
-    async def _ask(self, job: _Job, text: str, postback: str | None) -> Any:
+    async def _ask(self, job: Job, text: str, postback: str | None) -> Any:
         conversation, head = job.conversation, job.head
         payload: dict[str, Any] = head["payload"] or {}
         location = payload.get("location")
@@ -196,21 +182,17 @@ class Dispatcher:
             postback=postback is not None,
             metadata=metadata,
         )
-        typing = asyncio.create_task(self._show_typing(conversation["id"]))
+        topics = (conversation_topic(conversation["id"]),)
+        loop = asyncio.get_running_loop()
+        typing = loop.call_later(_TYPING_AFTER, self._events.tell, topics, {"type": "typing"})
         try:
             return await self._bot.ask(request)
         finally:
             typing.cancel()
-            with suppress(asyncio.CancelledError):
-                await typing
-
-    async def _show_typing(self, conversation_id: str) -> None:
-        await asyncio.sleep(_TYPING_AFTER)
-        await self._events.publish(conversation_topic(conversation_id), type="typing")
 
     # --- finishing ----------------------------------------------------------------------------------------
 
-    async def _finish(self, job: _Job, reply: Reply) -> Outcome:
+    async def _finish(self, job: Job, reply: Reply) -> Outcome:
         """Mark the message done and write the answer, in one transaction, if the claim is still ours."""
         conversation_id: str = job.conversation["id"]
         now = self._clock.now()
@@ -228,11 +210,10 @@ class Dispatcher:
                 messages = ()
             else:
                 changes |= _owner_changes(current, reply, now)
-            send_is_free = current["send_until"] is None or current["send_until"] < now
-            send_claim = self._claims.new() if messages and send_is_free else None
-            if send_claim is not None:
-                changes |= {"send_claim": send_claim, "send_until": now + SEND_LEASE}
-            await say_in(
+            delivery = self._outbox.begin(current, now) if messages else None
+            if delivery is not None:
+                changes |= delivery.changes
+            said = await say_in(
                 session,
                 current,
                 messages,
@@ -243,13 +224,14 @@ class Dispatcher:
                 **changes,
             )
             rows = await repository.open_messages(session, conversation_id)
-        if send_claim is not None:
-            unsent = [row for row in rows if row["direction"] == "out"]
-            self._outbox.deliver_soon(current, unsent, send_claim)
+        if delivery is not None:
+            # Whoever holds the claim sends everything that waits, and in order.
+            unsent = said if delivery.claim is None else [row for row in rows if row["direction"] == "out"]
+            self._outbox.deliver_soon(current, unsent, delivery)
         await self._tell(current, changes.get("owner", current["owner"]))
         return Outcome(handled=True, has_more=any(row["direction"] == "in" for row in rows))
 
-    async def _close_group(self, session: Any, job: _Job, turn: dict[str, Any], failed: bool) -> None:
+    async def _close_group(self, session: Any, job: Job, turn: dict[str, Any], failed: bool) -> None:
         now = self._clock.now()
         state = "failed" if failed and job.head["attempts"] >= _MOST_ATTEMPTS else "done"
         for row in job.group:
@@ -265,7 +247,7 @@ class Dispatcher:
             await self._events.publish(DESK, type="handled", conversation=before["id"])
 
 
-def _gate(job: _Job, text: str, postback: str | None) -> Reply | None:
+def _gate(job: Job, text: str, postback: str | None) -> Reply | None:
     """Return the answer of a gate before the bot, None when the bot is to answer."""
     if postback is not None:
         return None
@@ -288,7 +270,7 @@ def _gate(job: _Job, text: str, postback: str | None) -> Reply | None:
     return None
 
 
-def _files(job: _Job) -> list[dict[str, str]]:
+def _files(job: Job) -> list[dict[str, str]]:
     """Return the stored files of a message, and of pictures without a word just before it."""
     earlier: list[dict[str, str]] = (job.previous or {}).get("attachments") or []
     carried = [file for row in job.group for file in (row["payload"] or {}).get("attachments", ())]

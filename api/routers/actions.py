@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/internal/actions", include_in_schema=False)
 
 
-def _check_token(
+async def _check_token(
     services: Annotated[Services, Depends(get_services)],
     token: Annotated[str, Query()] = "",
     authorization: Annotated[str, Header()] = "",

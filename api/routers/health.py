@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import text
 
 from api.services import Services, get_services
-from conversations.service import STORAGE_DOWN
+from database.engine import STORAGE_DOWN
 
 router = APIRouter(prefix="/health", tags=["health"])
 

@@ -20,10 +20,9 @@ from conversations.media.inspection import Inspected, inspect
 from conversations.media.models import StoredFileRow
 from conversations.media.store import FileStore
 from conversations.schemas import Attachment
-from conversations.service import STORAGE_DOWN
 from database.base import new_id
 from database.clock import Clock
-from database.engine import Database
+from database.engine import STORAGE_DOWN, Database
 
 log = structlog.get_logger(__name__)
 

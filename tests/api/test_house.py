@@ -41,7 +41,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp
     settings = Settings(_env_file=None)
     assert settings.app_port == 9000
     assert settings.chat_origins == ["https://a.example", "https://b.example"]
-    assert settings.resolved_database_url() == f"sqlite+aiosqlite:///{tmp_path}/1022.sqlite3"
+    assert settings.resolved_database_url() == f"sqlite+inline:///{tmp_path}/1022.sqlite3"
 
 
 async def test_ready_says_which_part_is_down(client: httpx.AsyncClient):
