@@ -37,6 +37,7 @@ KINDS: tuple[Kind, ...] = ("113", "114", "115")
 _RULES = Path(__file__).parent / "rules"
 _ENOUGH = 2
 _MOST_URGENT = 2
+_LONG = 20  # words; of a longer message one sign alone is little
 _LONGEST = 6_000  # characters read; a longer message is read at both ends
 _BLANK = Word("▪", "▪")
 
@@ -133,19 +134,20 @@ class _Table:
 _TABLE = _Table()
 
 
-def _read(text: str) -> list[Word]:
-    """Return the words of the message; everyday bare words lose the reading with marks.
+def _read(text: str) -> tuple[list[Word], bool]:
+    """Return the words of the message and whether it was typed with marks; everyday bare words lose the reading with marks.
 
     Which ones depends on how the message was typed: with marks, every bare word that is frequent as such;
     without, only the phrases that are ordinary Vietnamese.
     """
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST // 2]} . {text[-_LONGEST // 2 :]}"
-    words = words_of(canonical(text), _TABLE.sure_words)
     typed = text.split()
-    if sum(not part.isascii() for part in typed) * 2 >= len(typed):
-        return hold_bare(words, _TABLE.bare_words)
-    return hold_phrases(words, _TABLE.bare_phrases)
+    marked = sum(not part.isascii() for part in typed) * 2 >= len(typed)
+    words = words_of(canonical(text), _TABLE.sure_words)
+    if marked:
+        return hold_bare(words, _TABLE.bare_words), True
+    return hold_phrases(words, _TABLE.bare_phrases), False
 
 
 def _blank(words: list[Word], figures: list[Found]) -> list[Word]:
@@ -158,12 +160,32 @@ def _blank(words: list[Word], figures: list[Found]) -> list[Word]:
     return words
 
 
+def _places(signals: list[Found]) -> int:
+    """Count the places of the text that tell of an emergency; what overlaps is one place."""
+    count = end = 0
+    for signal in sorted(signals, key=lambda found: found.end):
+        if signal.start >= end:
+            count, end = count + 1, signal.end
+    return count
+
+
+def _support(signals: list[Found], urgency: int, length: int, marked: bool) -> int:
+    """Return what the rest of the message adds to a sign: more where it tells of it twice, less where it could not.
+
+    Who tells a long story of an emergency names it more than once. A single sign in it is chance, above all
+    in writing without marks, where every syllable can be read in several ways.
+    """
+    if _places(signals) > 1:
+        return 1
+    return -1 if length > _LONG and not marked else 0
+
+
 def recognise(text: str) -> Emergency:
     """Tell whether a message reports an emergency, which number it needs and by which rule.
 
     Never raises, whatever the text; takes well under a millisecond for a chat message.
     """
-    words = _read(text)
+    words, marked = _read(text)
     bare = {word.bare for word in words}
     figures = [
         figure
@@ -180,6 +202,7 @@ def recognise(text: str) -> Emergency:
         )
         return Emergency(None, rule=hidden[0].name, excluded_by=covering.name)
     urgency = min(_MOST_URGENT, len({found.name for found in _TABLE.urgency.find(words)}))
+    support = _support(signals, urgency, len(words), marked)
     pulled = {found.name for found in _TABLE.brake_phrases.find(words)}
     fired: list[tuple[int, _Rule]] = []
     held: list[tuple[int, _Rule, str]] = []
@@ -188,11 +211,11 @@ def recognise(text: str) -> Emergency:
         brakes = [_TABLE.brakes[brake] for brake in pulled if name not in _TABLE.brakes[brake].spares]
         brakes.sort(key=lambda brake: (-brake.weight, brake.name))
         against = brakes[0].weight + (len(brakes) > 1) if brakes else 0
-        score = rule.strength + urgency - against
+        score = rule.strength + urgency + support - against
         if score >= _ENOUGH:
             fired.append((score, rule))
         else:
-            held.append((score, rule, brakes[0].name if brakes else "not_urgent"))
+            held.append((score, rule, brakes[0].name if brakes else "not_urgent" if support >= 0 else "lone_sign"))
     if not fired:
         _, rule, brake = max(held, key=lambda row: (row[0], -row[1].rank))
         return Emergency(None, rule=rule.name, excluded_by=brake)
