@@ -37,7 +37,7 @@ KINDS: tuple[Kind, ...] = ("113", "114", "115")
 _RULES = Path(__file__).parent / "rules"
 _ENOUGH = 2
 _MOST_URGENT = 2
-_LONG = 20  # words; of a longer message one sign alone is little
+_LONG = 24  # words; of a longer message one sign alone is little
 _LONGEST = 6_000  # characters read; a longer message is read at both ends
 _BLANK = Word("▪", "▪")
 
@@ -76,6 +76,7 @@ class _Brake:
     name: str
     weight: int
     spares: frozenset[str]
+    unless: frozenset[str]
 
 
 class _Table:
@@ -123,7 +124,9 @@ class _Table:
         self.signals = PhraseIndex(compiled((name, row["any"]) for name, row in content["rules"].items()))
         self.urgency = PhraseIndex(compiled(content["urgency"].items()))
         self.brakes = {
-            name: _Brake(name, row["weight"], frozenset(row.get("spares", ())))
+            name: _Brake(
+                name, row["weight"], frozenset(row.get("spares", ())), frozenset(row.get("unless", ()))
+            )
             for name, row in content["brakes"].items()
         }
         self.brake_phrases = PhraseIndex(
@@ -201,17 +204,19 @@ def recognise(text: str) -> Emergency:
             (f for f in figures if any(f.start < s.end and s.start < f.end for s in hidden)), figures[0]
         )
         return Emergency(None, rule=hidden[0].name, excluded_by=covering.name)
-    urgency = min(_MOST_URGENT, len({found.name for found in _TABLE.urgency.find(words)}))
+    urgent = {found.name for found in _TABLE.urgency.find(words)}
+    urgency = min(_MOST_URGENT, len(urgent))
     support = _support(signals, urgency, len(words), marked)
-    pulled = {found.name for found in _TABLE.brake_phrases.find(words)}
+    names = {found.name for found in _TABLE.brake_phrases.find(words)}
+    pulled = [brake for brake in map(_TABLE.brakes.__getitem__, names) if brake.unless.isdisjoint(urgent)]
     fired: list[tuple[int, _Rule]] = []
     held: list[tuple[int, _Rule, str]] = []
     for name in {signal.name for signal in signals}:
         rule = _TABLE.rules[name]
-        brakes = [_TABLE.brakes[brake] for brake in pulled if name not in _TABLE.brakes[brake].spares]
+        brakes = [brake for brake in pulled if name not in brake.spares]
         brakes.sort(key=lambda brake: (-brake.weight, brake.name))
         against = brakes[0].weight + (len(brakes) > 1) if brakes else 0
-        score = rule.strength + urgency + support - against
+        score = rule.strength + urgency - against + (min(support, 0) if brakes or rule.strength < _ENOUGH else support)
         if score >= _ENOUGH:
             fired.append((score, rule))
         else:
