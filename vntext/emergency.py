@@ -5,8 +5,10 @@ The rules are a table (`rules/emergency_*.yml`), matched over canonical text wit
 1. *Figures* ("cháy túi", "phòng cháy chữa cháy") are taken out of the text by name.
 2. *Rules* name what is happening. Each has a strength: 3 stands nearly alone, 2 is enough by itself, 1
    needs a sign of urgency ("đang", "cứu với", "xuống liền").
-3. *Brakes* ("năm ngoái", "thủ tục", "đề nghị lắp") weigh against it. A rule fires when its strength with
-   the urgency found, less the brakes, is 2 or more.
+3. *Brakes* ("năm ngoái", "thủ tục", "đề nghị lắp") weigh against it; `unless` names the urgency that lifts
+   a brake ("từ hôm qua tới giờ" is not past). A rule fires when its strength with the urgency found, less the
+   brakes, is 2 or more.
+4. *Places*: a message that tells of it twice is surer; a lone sign in long writing without marks is less.
 
 A missed emergency is worse than a false one, so urgency counts for much and brakes are specific.
 Needs nothing but the files beside it: no model, no database, no network. The tables are read at import.
@@ -50,7 +52,8 @@ class Emergency:
         kind: the number to call first, None when this is no emergency.
         also: further numbers that are needed.
         rule: name of the rule that fired, or of the strongest that was held back; "" when none matched.
-        excluded_by: name of the figure or brake that held it back; None when it fired or nothing matched.
+        excluded_by: name of the figure or brake that held it back, "not_urgent" or "lone_sign"; None when it
+            fired or nothing matched.
         group: key of the advice for the time until help comes (`emergency.meanwhile.<group>`); "" when none.
     """
 
@@ -138,10 +141,10 @@ _TABLE = _Table()
 
 
 def _read(text: str) -> tuple[list[Word], bool]:
-    """Return the words of the message and whether it was typed with marks; everyday bare words lose the reading with marks.
+    """Return the words of the message and whether it was typed with marks.
 
-    Which ones depends on how the message was typed: with marks, every bare word that is frequent as such;
-    without, only the phrases that are ordinary Vietnamese.
+    Everyday bare words lose the reading with marks: in a message with marks every bare word that is frequent
+    as such, in one without only the phrases that are ordinary Vietnamese.
     """
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST // 2]} . {text[-_LONGEST // 2 :]}"
@@ -172,11 +175,11 @@ def _places(signals: list[Found]) -> int:
     return count
 
 
-def _support(signals: list[Found], urgency: int, length: int, marked: bool) -> int:
-    """Return what the rest of the message adds to a sign: more where it tells of it twice, less where it could not.
+def _support(signals: list[Found], length: int, marked: bool) -> int:
+    """Return what the rest of the message adds to a sign: more where it tells of it twice.
 
-    Who tells a long story of an emergency names it more than once. A single sign in it is chance, above all
-    in writing without marks, where every syllable can be read in several ways.
+    Who tells a long story of an emergency names it more than once. In long writing without marks a single
+    sign is more often chance, for every syllable there can be read in several ways.
     """
     if _places(signals) > 1:
         return 1
@@ -206,7 +209,7 @@ def recognise(text: str) -> Emergency:
         return Emergency(None, rule=hidden[0].name, excluded_by=covering.name)
     urgent = {found.name for found in _TABLE.urgency.find(words)}
     urgency = min(_MOST_URGENT, len(urgent))
-    support = _support(signals, urgency, len(words), marked)
+    support = _support(signals, len(words), marked)
     names = {found.name for found in _TABLE.brake_phrases.find(words)}
     pulled = [brake for brake in map(_TABLE.brakes.__getitem__, names) if brake.unless.isdisjoint(urgent)]
     fired: list[tuple[int, _Rule]] = []
@@ -216,11 +219,14 @@ def recognise(text: str) -> Emergency:
         brakes = [brake for brake in pulled if name not in brake.spares]
         brakes.sort(key=lambda brake: (-brake.weight, brake.name))
         against = brakes[0].weight + (len(brakes) > 1) if brakes else 0
-        score = rule.strength + urgency - against + (min(support, 0) if brakes or rule.strength < _ENOUGH else support)
+        # A second place makes sure of a sign, but outweighs no request and makes no emergency of mere noise.
+        counted = min(support, 0) if brakes or rule.strength < _ENOUGH else support
+        score = rule.strength + urgency + counted - against
         if score >= _ENOUGH:
             fired.append((score, rule))
         else:
-            held.append((score, rule, brakes[0].name if brakes else "not_urgent" if support >= 0 else "lone_sign"))
+            why = brakes[0].name if brakes else "lone_sign" if counted < 0 else "not_urgent"
+            held.append((score, rule, why))
     if not fired:
         _, rule, brake = max(held, key=lambda row: (row[0], -row[1].rank))
         return Emergency(None, rule=rule.name, excluded_by=brake)
