@@ -65,7 +65,7 @@ def test_marks_decide_when_there_are_any():
 
 
 def test_past_is_no_brake_while_it_goes_on():
-    assert recognise("hôm qua cha tôi lạc trong rừng, tối thì về").kind is None
+    assert recognise("hôm qua bếp nhà em bị cháy").kind is None
     assert recognise("cha tôi đi rừng hái nấm từ hôm qua chưa về").kind == "114"
 
 
@@ -77,9 +77,9 @@ def test_a_request_weighs_more_than_a_sign_told_twice():
 
 def test_one_sign_in_long_writing_without_marks_is_not_enough():
     filler = "em o gan truong tieu hoc ben canh cong vien moi lam " * 3
-    found = recognise(f"chay kho hang {filler}")
+    found = recognise(f"chay nha kho {filler}")
     assert (found.kind, found.excluded_by) == (None, "lone_sign")
-    assert recognise(f"chay kho hang {filler} khoi mu mit").kind == "114"
+    assert recognise(f"chay nha kho {filler} khoi mu mit").kind == "114"
 
 
 def test_names_every_number_that_is_needed():
