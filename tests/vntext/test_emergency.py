@@ -79,7 +79,7 @@ def test_one_sign_in_long_writing_without_marks_is_not_enough():
     filler = "em o gan truong tieu hoc ben canh cong vien moi lam " * 3
     found = recognise(f"chay nha kho {filler}")
     assert (found.kind, found.excluded_by) == (None, "lone_sign")
-    assert recognise(f"chay nha kho {filler} khoi mu mit").kind == "114"
+    assert recognise(f"chay nha kho {filler} lua bung len roi, lua lan qua nha ben").kind == "114"
 
 
 def test_names_every_number_that_is_needed():
