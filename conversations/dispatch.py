@@ -104,7 +104,7 @@ class Dispatcher:
     async def _take(self, conversation_id: str) -> Job | Outcome:
         claim = self._claims.new()
         now = self._clock.now()
-        async with self._database.write() as session:
+        async with self._database.write(durable=False) as session:
             conversation = await repository.claim_work(session, conversation_id, claim, now, now + LEASE)
             if conversation is None:
                 return Outcome()

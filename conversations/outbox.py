@@ -195,7 +195,7 @@ class Outbox:
         if not shown:
             return
         try:
-            async with self._database.write() as session:
+            async with self._database.write(durable=False) as session:
                 await repository.mark_sent(session, shown, self._clock.now())
         except STORAGE_DOWN as error:
             # They stay as they are: the sweeper sends them again, and each is shown once.

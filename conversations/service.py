@@ -277,7 +277,8 @@ class Inbox:
             "state": "done" if emergency else "received",
             "attempts": 0,
             "read_with": None,
-            "provider_timestamp": message.provider_timestamp or now,
+            # Without a provider's time the order is that of receiving, also when the clock is set back.
+            "provider_timestamp": message.provider_timestamp or max(now, conversation["last_activity_at"]),
             "created_at": now,
             "handled_at": now if emergency else None,
         }

@@ -58,6 +58,7 @@ class Database:
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         # Writers of this process wait for each other in order, before SQLite is asked.
         self._one_writer = asyncio.Lock() if self.is_sqlite else None
+        self._disk = sqlite.Disk(Path(self.url.database)) if self.is_sqlite and self.url.database else None
         if self.is_sqlite:
             event.listen(self.engine.sync_engine, "connect", _configure_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
@@ -76,8 +77,11 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
+    async def write(self, *, durable: bool = True) -> AsyncIterator[AsyncSession]:
         """Yield a session for one transaction: committed at the end, rolled back on an exception.
+
+        Args:
+            durable: wait until it is on disk; without, a power cut may undo it, but nothing that came after.
 
         Raises:
             TimeoutError: on SQLite, another unit of work of this process would not end.
@@ -86,6 +90,8 @@ class Database:
             await session.connection(execution_options={"writes": True})
             async with _committed(session):
                 yield session
+        if durable and self._disk is not None:
+            await self._disk.wait()
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -101,6 +107,8 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._disk is not None:
+            await self._disk.close()
         await self.engine.dispose()
 
 

@@ -3,8 +3,9 @@
 A statement of ours takes microseconds; handing each one to a thread, as the usual asyncio driver does, costs
 ten times as much. What may take long goes to a thread or is waited for without holding the loop up:
 
-- COMMIT, which waits for the disk: a thread, unless the disk has been quick lately. What is worth waiting for
-  needs that disk as well.
+- The disk. COMMIT only writes; `Disk.wait` then has the write-ahead log flushed, once for all units of work
+  that have committed meanwhile, and none of them holds the write lock while it waits. That is done in a
+  thread, unless the disk has been quick lately: a flush of less than a millisecond costs less than a thread.
 - Large batches of rows: a thread.
 - A lock that another process holds: tried again after short pauses.
 - A SELECT that turns out to be long is broken off after `_INLINE_STEPS` and run once more in a thread.
@@ -16,10 +17,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy.connectors.asyncio import AsyncAdapt_dbapi_module
@@ -50,35 +54,104 @@ _LOCKED = {
     sqlite3.SQLITE_LOCKED,
 }
 
+_CHECKPOINT_SECONDS = 1.0
 _QUICK_SECONDS = 0.001
 _REMEMBERED = 0.9
 
-# Commits have a thread to themselves, so that a long search never delays what must reach the disk.
-_commits = ThreadPoolExecutor(1, thread_name_prefix="sqlite-commit")
-_others = ThreadPoolExecutor(4, thread_name_prefix="sqlite")
+_threads = ThreadPoolExecutor(4, thread_name_prefix="sqlite")
 
 
-class _Disk:
-    """How long commits have taken lately."""
+class Disk:
+    """Brings what was committed to the disk, for many units of work at once.
 
-    def __init__(self) -> None:
+    With `synchronous = NORMAL` SQLite writes a commit to the write-ahead log and does not wait for the disk;
+    `FULL` adds exactly the flush of that log after each commit. Here it is done for all commits of a moment
+    together, before any of them is reported as done. What a power cut can take is therefore only what nobody
+    was told.
+
+    Args:
+        file: the database's file.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-disk")
+        self._next: asyncio.Future[None] | None = None
+        self._flushing: asyncio.Task[None] | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._checkpoint_at = 0.0
         self._seconds = _QUICK_SECONDS
 
-    @property
-    def is_quick(self) -> bool:
-        """Whether a commit takes less than it costs to have it done elsewhere."""
-        return self._seconds < _QUICK_SECONDS
+    async def wait(self) -> None:
+        """Return when everything that was committed before this call is on disk.
 
-    def commit(self, work: Callable[[], None]) -> None:
-        """Run a commit and note how long it took."""
+        Raises:
+            OSError: the disk failed.
+        """
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_future()
+        waited_for = self._next
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush_all(), name="sqlite-disk")
+        await asyncio.shield(waited_for)
+
+    async def _flush_all(self) -> None:
+        try:
+            while self._next is not None:
+                done, self._next = self._next, None
+                try:
+                    await self._flush_once()
+                except Exception as error:
+                    done.set_exception(error)
+                    done.exception()  # whoever waits hears of it; nobody may be left to
+                else:
+                    done.set_result(None)
+        finally:
+            self._flushing = None
+
+    async def _flush_once(self) -> None:
+        in_thread = asyncio.get_running_loop().run_in_executor
+        if self._seconds < _QUICK_SECONDS:
+            await asyncio.sleep(0)  # others may commit just now
+            self._flush()
+        else:
+            await in_thread(self._thread, self._flush)
+        if time.monotonic() >= self._checkpoint_at:
+            await in_thread(self._thread, self._checkpoint)
+
+    def _flush(self) -> None:
         started = time.perf_counter()
-        work()
+        self._flush_log()
         taken = time.perf_counter() - started
-        # One slow commit is enough to be careful; trust comes back with many quick ones.
+        # One slow flush is enough to be careful; trust comes back with many quick ones.
         self._seconds = max(taken, _REMEMBERED * self._seconds + (1 - _REMEMBERED) * taken)
 
+    def _flush_log(self) -> None:
+        try:
+            log = os.open(f"{self._file}-wal", os.O_RDONLY)
+        except FileNotFoundError:
+            return  # the last connection was closed: everything is in the database itself
+        try:
+            os.fdatasync(log)
+        finally:
+            os.close(log)
 
-_disk = _Disk()
+    def _checkpoint(self) -> None:
+        """Move the log into the database now and then, here instead of inside somebody's commit."""
+        self._checkpoint_at = time.monotonic() + _CHECKPOINT_SECONDS
+        if self._connection is None:
+            self._connection = sqlite3.connect(self._file, timeout=0.0, isolation_level=None)
+        with suppress(sqlite3.OperationalError):  # somebody else is at it
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    async def close(self) -> None:
+        """Close its connection, when nothing is under way any more."""
+        if self._flushing is not None:
+            await asyncio.wait([self._flushing])
+        if self._connection is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+            self._connection = None
+        self._thread.shutdown()
 
 
 async def _nothing() -> None:
@@ -95,11 +168,11 @@ async def _outcome(future: asyncio.Future[T]) -> T:
         raise
 
 
-def _in_thread(pool: ThreadPoolExecutor, work: Callable[..., T], *arguments: Any) -> T:
+def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
     """Run `work` in a thread while the loop goes on; at once outside of a loop (a pool that is closed)."""
     if not in_greenlet():
         return work(*arguments)
-    return await_(_outcome(asyncio.get_running_loop().run_in_executor(pool, work, *arguments)))
+    return await_(_outcome(asyncio.get_running_loop().run_in_executor(_threads, work, *arguments)))
 
 
 class InlineCursor(sqlite3.Cursor):
@@ -120,7 +193,7 @@ class InlineCursor(sqlite3.Cursor):
         """Run one statement for each set of parameters."""
         many: Callable[..., Any] = super().executemany
         if len(parameters) > _INLINE_ROWS:
-            _in_thread(_others, many, operation, parameters)
+            _in_thread(many, operation, parameters)
         else:
             self.connection.patiently(many, operation, parameters)
         return self
@@ -136,7 +209,7 @@ class InlineCursor(sqlite3.Cursor):
                 raise
         finally:
             self.connection.is_impatient = False
-        return _in_thread(_others, self._run_whole, operation, parameters)
+        return _in_thread(self._run_whole, operation, parameters)
 
     def _run_whole(self, operation: str, parameters: Any) -> Sequence[Any]:
         super().execute(operation, parameters)
@@ -166,7 +239,7 @@ class InlineCursor(sqlite3.Cursor):
 
 
 class InlineConnection(sqlite3.Connection):
-    """A connection whose statements run at once, and whose commits do not hold the loop up."""
+    """A connection whose statements run at once, and which waits for others without holding the loop up."""
 
     is_impatient = False
     """A SELECT runs on the loop now, and is broken off when it takes too long."""
@@ -181,15 +254,6 @@ class InlineConnection(sqlite3.Connection):
     def cursor(self, *_arguments: Any) -> Any:
         """Return a cursor."""
         return super().cursor(InlineCursor)
-
-    def commit(self) -> None:
-        """Commit; when this returns, what was written is on disk."""
-        if not self.in_transaction:
-            return
-        if _disk.is_quick:
-            _disk.commit(super().commit)
-        else:
-            _in_thread(_commits, _disk.commit, super().commit)
 
     def patiently(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run `work`, again and again while another process holds the lock it needs."""
@@ -249,8 +313,9 @@ def configure(connection: sqlite3.Connection) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
-    # WAL with NORMAL may lose the last transactions on a power cut; what was acknowledged must stay.
-    cursor.execute("PRAGMA synchronous = FULL")
+    # `Disk` flushes what was committed and moves the log into the database.
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute("PRAGMA wal_autocheckpoint = 0")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
 

@@ -102,8 +102,11 @@ def _compare_answers(stored: list[dict[str, Any]]) -> list[str]:
     # An answer's key names its question; further parts have a number behind it.
     answered = [row["idempotency_key"].split(":")[1] for row in answers if _is_answer(row)]
     order = list(dict.fromkeys(answered))
-    if order != [row["id"] for row in questions if row["id"] in order]:
-        wrong.append(f"answers out of order: {order}")
+    # An emergency is answered as it is received, ahead of what waits.
+    urgent = {row["id"] for row in questions if row["attempts"] == 0 and row["turn"]}
+    waited = [message_id for message_id in order if message_id not in urgent]
+    if waited != [row["id"] for row in questions if row["id"] in waited]:
+        wrong.append(f"answers out of order: {order}; as stored: {[_trace(row) for row in stored]}")
     for row in questions:
         state, turn = row["state"], row["turn"] or {}
         if state != "done":
@@ -112,6 +115,17 @@ def _compare_answers(stored: list[dict[str, Any]]) -> list[str]:
             wrong.append(f"not answered: {row['id']}, route {turn.get('route')}")
     wrong += [f"not sent: {row['id']} is {row['state']}" for row in answers if row["state"] != "sent"]
     return wrong
+
+
+def _trace(row: dict[str, Any]) -> str:
+    """Return what explains a row's place, without its text."""
+    turn = row["turn"] or {}
+    return (
+        f"{row['sequence']} {row['direction']} {row['id'][:8]} said {row['provider_timestamp']:%H:%M:%S.%f} "
+        f"stored {row['created_at']:%H:%M:%S.%f} handled {row['handled_at'] or '-'} tries {row['attempts']} "
+        f"read with {row['read_with']} key {row['idempotency_key']} route {turn.get('route')} "
+        f"held by {turn.get('held_by')} failure {turn.get('failure')}"
+    )
 
 
 def _is_answer(row: dict[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator
@@ -152,3 +153,53 @@ async def test_what_is_read_in_one_unit_is_of_one_moment(database: Database) -> 
         await count_up(database)
         assert (await session.execute(text("SELECT n FROM counter"))).scalar_one() == first
     assert await counted(database) == first + 1
+
+
+async def test_many_commits_share_a_flush_and_each_waits_for_its_own(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[int] = []
+    flush = os.fdatasync
+
+    def noting(descriptor: int) -> None:
+        with sqlite3.connect(str(database.url.database)) as other:
+            (found,) = other.execute("SELECT n FROM counter").fetchone()
+        flush(descriptor)
+        flushed.append(found)  # at least so much is on disk now
+
+    monkeypatch.setattr(os, "fdatasync", noting)
+
+    async def count_and_look() -> None:
+        async with database.write() as session:
+            await session.execute(text("UPDATE counter SET n = n + 1"))
+            mine = (await session.execute(text("SELECT n FROM counter"))).scalar_one()
+        assert flushed[-1] >= mine
+
+    await asyncio.gather(*(count_and_look() for _ in range(50)))
+    assert len(flushed) < 25
+    before = len(flushed)
+    async with database.write(durable=False) as session:
+        await session.execute(text("UPDATE counter SET n = n + 1"))
+    assert len(flushed) == before
+    assert await counted(database) == 51
+
+
+async def test_a_disk_that_fails_is_an_error_for_whoever_waits(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_descriptor: int) -> None:
+        raise OSError("the disk is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", broken)
+        with pytest.raises(OSError, match="disk is gone"):
+            await count_up(database)
+    await count_up(database)
+
+
+async def test_the_log_is_moved_into_the_database_while_it_is_used(database: Database, file: Path) -> None:
+    async with asyncio.timeout(30):
+        while os.path.getsize(file) < 100_000:  # noqa: ASYNC240, PTH202
+            async with database.write() as session:
+                await session.execute(text("CREATE TABLE IF NOT EXISTS t (x TEXT)"))
+                await session.execute(text("INSERT INTO t VALUES (:x)"), {"x": "x" * 50_000})
