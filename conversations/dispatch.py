@@ -222,12 +222,12 @@ class Dispatcher:
                 **changes,
             )
             rows = await repository.open_messages(session, conversation_id)
+        watch.answered(current["channel"], turn)
         if delivery is not None:
             # Whoever holds the claim sends everything that waits, and in order.
             unsent = said if delivery.claim is None else [row for row in rows if row["direction"] == "out"]
             self._outbox.deliver_soon(current, unsent, delivery)
         await self._tell(current, changes.get("owner", current["owner"]))
-        watch.answered(current["channel"], turn)
         return Outcome(handled=True, has_more=any(row["direction"] == "in" for row in rows))
 
     async def _close_group(self, session: Any, job: Job, turn: dict[str, Any], failed: bool) -> None:

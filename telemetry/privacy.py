@@ -37,10 +37,11 @@ _FREE_TEXT = frozenset(
 
 _LONGEST = 500
 _DEEPEST = 3
+_MOST_FRAMES = 30
 _HARMLESS = re.compile(r"[A-Za-z_./:{}\[\]\-]{0,80}")
 _SECRETS = re.compile(
     r"(?i)(?P<scheme>bearer|basic)\s+\S+"
-    r"|(?P<name>[\w-]*(?:token|password|secret|api_?key|authorization|cookie)[\w-]*[\"']?\s*[=:]\s*)[\"']?[^\s&\"',;]+"
+    r"|(?P<name>[\w-]*(?:token|password|secret|api_?key|authorization|cookie)[\w-]*[\"']?\s*[=:]\s*)[\"']?(?:bearer\s+|basic\s+)?[^\s&\"',;]+"
     r"|(?P<url>://)[^\s/@]+@"
 )
 _LONG_WORD = re.compile(r"[A-Za-z0-9_\-+/=.]{32,}")
@@ -69,7 +70,7 @@ def clean(text: str) -> str:
     """Return `text` with numbers of people and secrets masked, cut to 500 characters.
 
     >>> clean("sđt 0905 123 456, Authorization: Bearer abc.def")
-    'sđt **** *** 456, Authorization: [hidden] [hidden]'
+    'sđt **** *** 456, Authorization: [hidden]'
     """
     if _HARMLESS.fullmatch(text):
         return text
@@ -119,7 +120,8 @@ def describe_exception(error: BaseException) -> str:
 def _describe_one(error: BaseException, trace: TracebackType | None) -> str:
     kind = type(error)
     said = f": {clean_foreign(str(error))}" if isinstance(error, _TELLING_ERRORS) else ""
-    frames = "".join(traceback.format_list(traceback.extract_tb(trace)))
+    places = traceback.extract_tb(trace, limit=-_MOST_FRAMES)
+    frames = "".join(f"  {place.filename}:{place.lineno} in {place.name}\n" for place in places)
     inner = ""
     if isinstance(error, BaseExceptionGroup):
         inner = "".join("\nwith " + describe_exception(part) for part in error.exceptions)
