@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -77,9 +76,11 @@ async def test_a_bot_whose_model_is_not_loaded_is_down(make_settings: Callable[.
 
 
 async def test_without_the_search_index_it_is_degraded(make_settings: Callable[..., Settings]):
-    async with opened(make_settings()) as (app, client):
-        app.state.services.settings = SimpleNamespace(serve_actions=True)
-        state = (await client.get("/ready")).json()
+    settings = make_settings(serve_actions=True, embedding_model="/nowhere/model", log_level="ERROR")
+    async with opened(settings) as (_app, client):
+        response = await client.get("/ready")
+    assert response.status_code == 200
+    state = response.json()
     assert (state["status"], state["parts"]["knowledge"]) == ("degraded", "down")
 
 
