@@ -9,6 +9,8 @@ from __future__ import annotations
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from telemetry import labels
+
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -61,6 +63,22 @@ knowledge_entries = Gauge("hotline_knowledge_entries", "Entries of the knowledge
 pool_connections = Gauge("hotline_database_pool_connections", "Database connections", ["state"])
 pool_limit = Gauge("hotline_database_pool_limit", "Most database connections of this process")
 build = Gauge("hotline_build_info", "Always 1; the labels say what runs", ["version", "service"])
+
+
+def _begin_at_zero() -> None:
+    """Show what an alert counts from the start: a series that is born with its first event never grew."""
+    for direction in ("in", "out"):
+        dead_letters.labels(direction)
+    for kind in ("113", "114", "115"):
+        emergencies.labels(kind)
+    for reason in (*labels.BOT_REASONS, labels.OTHER):
+        bot_failures.labels(reason)
+    for channel in labels.CHANNELS:
+        for result in ("accepted", "transient", "permanent"):
+            sends.labels(channel, result)
+
+
+_begin_at_zero()
 
 
 def exposition() -> bytes:
