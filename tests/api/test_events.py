@@ -18,9 +18,8 @@ from api.settings import Settings
 
 
 @asynccontextmanager
-async def serving(settings: Settings, actions: Any = None) -> AsyncIterator[httpx.AsyncClient]:
+async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(settings)
-    app.state.services.actions = actions
     config = uvicorn.Config(app, port=settings.app_port, log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())

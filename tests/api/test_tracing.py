@@ -8,12 +8,14 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+import uvicorn
 from aiohttp import ClientSession, web
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -91,12 +93,28 @@ async def acting() -> AsyncIterator[ActingBot]:
     await runner.cleanup()
 
 
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve an app with that action server, over real HTTP."""
+    app = create_app(settings)
+    app.state.services.actions = Actions()
+    config = uvicorn.Config(app, port=settings.app_port, log_config=None, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.app_port}") as client:
+            yield client
+    finally:
+        server.should_exit = True
+        await task
+
+
 async def talk(settings: Settings, acting: ActingBot, text: str) -> str:
     """Say one thing to a served app and wait for the answer; return the message's id."""
-    from tests.api.test_events import serving
-
     acting.app_url = f"http://127.0.0.1:{settings.app_port}"
-    async with serving(settings, actions=Actions()) as client:
+    async with serving(settings) as client:
         token = (await client.post("/chat/session", json={})).json()["token"]
         headers = {"Authorization": f"Bearer {token}"}
         body = {"client_id": str(uuid4()), "text": text}
