@@ -52,7 +52,7 @@ _BY_STATUS = {
     405: "wrong_method",
     413: "body_too_large",
 }
-_FOR_PROGRAMS = ("/chat/", "/internal/", "/health/")
+_FOR_PROGRAMS = ("/chat/", "/internal/", "/health", "/ready", "/metrics")
 
 
 def problem(

@@ -112,11 +112,30 @@ class Services:
 
     async def _begin(self) -> None:
         if self.settings.serve_actions and self.actions is None:
-            await self._open_actions()
+            await self._try_actions()
         await self.core.start(worker=self.settings.run_worker)
         self._tasks.append(asyncio.create_task(self.media.clean_for_ever(), name="file-cleaner"))
         if self.settings.run_worker:
             self._tasks.append(asyncio.create_task(self._learn_for_ever(), name="learning"))
+
+    async def _try_actions(self) -> None:
+        """Open the actions; without them messages are taken all the same, and it is tried again later."""
+        try:
+            await self._open_actions()
+        except STORAGE_DOWN:
+            raise
+        except Exception:
+            log.exception("knowledge_away")
+            self._tasks.append(asyncio.create_task(self._open_actions_later(), name="actions-later"))
+
+    async def _open_actions_later(self) -> None:
+        while self.actions is None:
+            await asyncio.sleep(_REFRESH_SECONDS)
+            try:
+                await self._open_actions()
+            except Exception as error:
+                log.error("knowledge_away", error=type(error).__name__)
+        log.info("knowledge_there")
 
     async def _begin_later(self) -> None:
         pause = _FIRST_PAUSE

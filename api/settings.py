@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -84,15 +85,31 @@ class Settings(BaseSettings):
     event_heartbeat: float = Field(15.0, gt=0, description="Seconds between signs of life on open chats")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged")
     log_format: Literal["console", "json"] = Field("console", description="How log lines look")
+    metrics_token: SecretStr | None = Field(
+        None, description="Bearer token with which /metrics may be read from anywhere; none: by address only"
+    )
+    metrics_networks: Annotated[list[IPv4Network | IPv6Network], NoDecode] = Field(
+        [ip_network("127.0.0.0/8"), ip_network("::1/128")],
+        description="Networks from which /metrics may be read without the token, comma separated",
+    )
+    worker_host: str = Field("127.0.0.1", description="Address a worker process listens on")
+    worker_port: int = Field(
+        0, ge=0, le=65535, description="Port of a worker's /metrics, /health and /ready; 0: none"
+    )
+    otel_traces: bool = Field(False, description="Send traces; needs the packages of the group otel")
+    otel_exporter_otlp_endpoint: str = Field(
+        "http://127.0.0.1:4318", description="OTLP collector over HTTP that takes the traces"
+    )
+    otel_share: float = Field(1.0, ge=0, le=1, description="Share of messages that are traced")
 
-    @field_validator("chat_origins", mode="before")
+    @field_validator("chat_origins", "metrics_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return [part.strip() for part in value.split(",") if part.strip()]
         return value
 
-    @field_validator("embedding_model", "internal_token", "secret_key", mode="before")
+    @field_validator("embedding_model", "internal_token", "secret_key", "metrics_token", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value

@@ -10,9 +10,11 @@ import signal
 
 import structlog
 
-from api.logs import configure_logging
+from api.logs import configure_logging, start_tracing
 from api.services import build_services
 from api.settings import Settings
+from api.worker_port import WorkerPort
+from telemetry import tracing
 
 log = structlog.get_logger(__name__)
 
@@ -23,20 +25,26 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     services = build_services(settings)
+    port = WorkerPort(services)
+    if settings.worker_port:
+        await port.open(settings.worker_host, settings.worker_port)
     await services.start()
     log.info("worker_started", database=services.database.url.get_backend_name())
     try:
         await stopped.wait()
     finally:
+        await port.close()
         await services.stop()
+        tracing.stop()
         log.info("worker_stopped")
 
 
 def main() -> None:
     """Read the settings and work."""
-    # The app answers the bot's action calls; a worker has no port.
+    # The app answers the bot's action calls; a worker has no port but that of its metrics.
     settings = Settings(run_worker=True, serve_actions=False)
-    configure_logging(settings)
+    configure_logging(settings, "worker")
+    start_tracing(settings, "worker")
     asyncio.run(run(settings))
 
 

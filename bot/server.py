@@ -10,17 +10,17 @@ import warnings
 from asyncio import AbstractEventLoop
 from pathlib import Path
 
-import structlog
 from rasa.core.run import configure_app, create_http_input_channels
 from rasa.core.utils import AvailableEndpoints
 from rasa.utils.common import configure_logging_and_warnings
-from rasa.utils.log_utils import HumanConsoleRenderer, configure_structlog
+from rasa.utils.log_utils import configure_structlog
 from sanic import Sanic
 
 from bot.action_endpoint import ActionEndpoint
 from bot.agent import load_agent
 from bot.channels.requests import MAX_BODY_BYTES
 from bot.reloading import ModelWatch
+from telemetry import logs
 
 logger = logging.getLogger("bot")
 
@@ -33,18 +33,11 @@ _WARM_UP = (
 
 
 def configure_logging() -> None:
-    """Log plain lines. Rasa logs every step, people's words included, unless structlog is configured."""
-    logging.basicConfig(format="%(asctime)s %(levelname)-7s %(name)s  %(message)s", level=logging.INFO)
+    """Log the application's kind of lines. Rasa by itself logs every step, people's words included."""
     configure_structlog()
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            structlog.processors.add_log_level,
-            structlog.processors.format_exc_info,
-            HumanConsoleRenderer(colors=False),
-        ]
-    )
-    configure_logging_and_warnings(filter_repeated_logs=False)  # sets the root logger to WARNING, too
+    configure_logging_and_warnings(filter_repeated_logs=False)
+    # Afterwards, so that ours is what counts. Rasa speaks from WARNING on, and only of what went wrong.
+    logs.configure("bot", level="WARNING", form=os.environ.get("LOG_FORMAT", "console"))
     logging.getLogger("bot").setLevel(os.environ.get("LOG_LEVEL", "INFO"))
     for name in ("sanic.root", "sanic.error", "apscheduler", "matplotlib"):
         logging.getLogger(name).setLevel(logging.WARNING)

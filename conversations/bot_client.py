@@ -16,8 +16,10 @@ import aiohttp
 import structlog
 from pydantic import ValidationError
 
+from conversations import watch
 from conversations.errors import BotError
 from conversations.schemas import BotTurn
+from telemetry.tracing import outgoing_headers
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +65,7 @@ class BotClient:
         self._failures = 0
         self._silent_until = 0.0
 
+    @watch.asking
     async def ask(self, request: BotRequest) -> BotTurn:
         """Return the bot's turn.
 
@@ -85,11 +88,16 @@ class BotClient:
         self._failures = 0
         return turn
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether it has failed so often that it is left alone."""
+        return self._failures >= _OPEN_AFTER
+
     async def is_ready(self) -> bool:
         """Tell whether the bot's server answers."""
         try:
             async with self._opened().get(
-                self._base + "/", timeout=aiohttp.ClientTimeout(total=1.0)
+                self._base + "/webhooks/gateway/health", timeout=aiohttp.ClientTimeout(total=1.0)
             ) as response:
                 return response.status < 500
         except (aiohttp.ClientError, TimeoutError, OSError):
@@ -120,7 +128,7 @@ class BotClient:
         raise AssertionError("unreachable")
 
     async def _post(self, body: dict[str, Any]) -> BotTurn:
-        async with self._opened().post(self._url, json=body) as response:
+        async with self._opened().post(self._url, json=body, headers=outgoing_headers()) as response:
             if response.status != 200:
                 raise BotError(f"bot_error_{response.status}")
             try:

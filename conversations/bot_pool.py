@@ -59,6 +59,10 @@ class BotPool:
 
         return sorted(self._clients, key=weight)
 
+    def resting(self) -> list[bool]:
+        """Tell of each bot whether it is left alone because it has failed too often."""
+        return [client.is_resting for client in self._clients.values()]
+
     async def is_ready(self) -> bool:
         """Tell whether any bot answers."""
         return any(await asyncio.gather(*(client.is_ready() for client in self._clients.values())))

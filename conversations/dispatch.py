@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from conversations import fragments, replies, repository
+from conversations import fragments, replies, repository, watch
 from conversations.bot_client import Bot, BotRequest
 from conversations.claims import ClaimNames
 from conversations.errors import BotError
@@ -94,6 +94,7 @@ class Dispatcher:
         job = await self._take(conversation_id)
         return job if isinstance(job, Outcome) else await self.work(job)
 
+    @watch.working
     async def work(self, job: Job) -> Outcome:
         """Handle what has been claimed already."""
         reply = await self._decide(job)
@@ -128,6 +129,7 @@ class Dispatcher:
         try:
             return await self._reply(job)
         except BotError as error:
+            watch.bot_failed(error)
             log.warning("bot_failed", reason=error.reason, message_id=job.head["id"])
             return replies.bot_failed(error.reason)
 
@@ -224,6 +226,7 @@ class Dispatcher:
                 **changes,
             )
             rows = await repository.open_messages(session, conversation_id)
+        watch.answered(current["channel"], turn)
         if delivery is not None:
             # Whoever holds the claim sends everything that waits, and in order.
             unsent = said if delivery.claim is None else [row for row in rows if row["direction"] == "out"]
@@ -234,6 +237,8 @@ class Dispatcher:
     async def _close_group(self, session: Any, job: Job, turn: dict[str, Any], failed: bool) -> None:
         now = self._clock.now()
         state = "failed" if failed and job.head["attempts"] >= _MOST_ATTEMPTS else "done"
+        if state == "failed":
+            watch.given_up("in")
         for row in job.group:
             own = turn if row is job.head else {"route": turn["route"], "read_with": job.head["id"]}
             await repository.finish_inbound(session, row["id"], state=state, turn=own, at=now)

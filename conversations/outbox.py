@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from conversations import repository
+from conversations import repository, watch
 from conversations.claims import ClaimNames
 from conversations.repository import Row
 from conversations.schemas import Button, Capabilities, OutboundMessage, SendResult
@@ -226,6 +226,7 @@ class Outbox:
                 break
         return await self._record_and_look(conversation["id"], results, claim)
 
+    @watch.sending
     async def _send(self, connector: Channel | None, conversation: Row, row: Row) -> SendResult:
         if connector is None:
             return SendResult.transient("no_connector")
@@ -299,6 +300,7 @@ class Outbox:
                     "error": None,
                 }
             elif result.status == "permanent" or attempts >= _MOST_ATTEMPTS:
+                watch.given_up("out")
                 log.warning("send_failed", message_id=row["id"], error=result.error, attempts=attempts)
                 changes = {"state": "failed", "handled_at": now, "error": (result.error or "")[:300]}
             else:

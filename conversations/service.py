@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from conversations import fragments, replies, repository
+from conversations import fragments, replies, repository, watch
 from conversations.announce import Announcer
 from conversations.claims import ClaimNames
 from conversations.errors import StorageUnavailableError
@@ -110,6 +110,7 @@ class Inbox:
         self._join_pieces = join_pieces
         self._storing: set[asyncio.Task[_Stored | None]] = set()
 
+    @watch.receiving
     async def receive(self, message: InboundMessage) -> Received:
         """Store a message once and see that it is worked on.
 
@@ -130,6 +131,8 @@ class Inbox:
             said = emergency.messages[0].text if emergency else None
             raise StorageUnavailableError(said) from error
         conversation_id: str = stored.conversation["id"]
+        if emergency is not None:
+            watch.answered(message.channel, emergency.turn, correlation_id=stored.message_id)
         if stored.job is not None:
             self._announcer.hand_over(stored.job)
         elif emergency is None:

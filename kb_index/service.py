@@ -28,6 +28,8 @@ from kb_index.repository import KbRepository
 from kb_index.schemas import Article, Kind, Procedure
 from kb_index.texts import forget_texts, texts_of
 from kb_index.versions import IndexDamagedError, Version, Versions
+from telemetry.metrics import search_seconds
+from telemetry.timing import timed
 
 logger = logging.getLogger(__name__)
 
@@ -148,6 +150,7 @@ class KnowledgeBase:
         """Return how many entries there are, in force or not."""
         return len(self._state.entries)
 
+    @timed("search", search_seconds)
     def search(self, text: str, *, limit: int = 10, without: frozenset[str] = frozenset()) -> SearchResult:
         """Return the entries that `text` may be about, best first; expired ones never.
 

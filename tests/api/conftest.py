@@ -63,15 +63,21 @@ class PlayedBot:
         }
         self.buttons: list[dict[str, str]] = [{"title": "Thời hạn", "payload": "/ask_time"}]
         self.is_broken = False
+        self.health_status = 200
+        self.ids: list[str] = []
 
     async def answer(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.asked.append(body)
+        self.ids.append(request.headers.get("X-Request-ID", ""))
         if self.is_broken:
             return web.json_response({"error": "broken", "id": "1"}, status=500)
         message = {"text": f"trả lời: {body['text']}", "buttons": self.buttons, "turn": self.turn}
         intent = {"name": "ask_fee", "confidence": 0.8}
         return web.json_response({"message_id": body["message_id"], "intent": intent, "messages": [message]})
+
+    async def health(self, _request: web.Request) -> web.Response:
+        return web.json_response({}, status=self.health_status)
 
 
 @pytest.fixture
@@ -79,7 +85,7 @@ async def bot() -> AsyncIterator[PlayedBot]:
     played = PlayedBot()
     app = web.Application()
     app.router.add_post("/webhooks/gateway/messages", played.answer)
-    app.router.add_get("/", _ok)
+    app.router.add_get("/webhooks/gateway/health", played.health)
     runner = web.AppRunner(app)
     await runner.setup()
     port = free_port()
@@ -87,10 +93,6 @@ async def bot() -> AsyncIterator[PlayedBot]:
     played.url = f"http://127.0.0.1:{port}"
     yield played
     await runner.cleanup()
-
-
-async def _ok(_request: web.Request) -> web.Response:
-    return web.Response(text="ok")
 
 
 @pytest.fixture

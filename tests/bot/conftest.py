@@ -54,7 +54,7 @@ class Actions:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                owner.calls.append({**body, "path": self.path})
+                owner.calls.append({**body, "path": self.path, "headers": dict(self.headers)})
                 status, answer = owner.answer(body)
                 raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
