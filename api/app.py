@@ -20,6 +20,8 @@ from api.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+VERSION = "0.1.0"
+
 JSON_LIMIT = 1024 * 1024
 """Bytes of the largest body any entrance reads."""
 
@@ -51,7 +53,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         title="1022 Gia Lai",
         summary="Chatbot-first public-service assistant",
         description="The chat is open to any site; nothing here takes cookies but the console.",
-        version="0.1.0",
+        version=VERSION,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,

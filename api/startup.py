@@ -55,8 +55,8 @@ def known_revisions(config: Config | None = None) -> list[str]:
 async def prepare_database(database: Database, config: Config | None = None) -> None:
     """Bring the database's schema to what this version needs; several processes may start at once.
 
-    A database that a newer version has migrated is left as it is: while versions are exchanged under load, and
-    after going back by one, the older code works on the newer schema (docs/DEPLOYMENT.md has the rules).
+    A database that a newer version has migrated is left as it is: while versions are exchanged under load,
+    and after going back by one, the older code works on the newer schema (docs/DEPLOYMENT.md has the rules).
     """
     config = config or migrations()
 
@@ -76,8 +76,8 @@ async def migrate_alone(database: Database, work: Callable[[Connection], None]) 
     """Run `work`, which changes the schema, in one transaction and as the only one who does.
 
     It is done whole, or the database is as it was. On SQLite the transaction holds the write lock from its
-    beginning; on PostgreSQL it holds an advisory lock, and a table that is in use is not waited for longer than
-    two seconds at a time: everybody who came later would wait behind us.
+    beginning; on PostgreSQL it holds an advisory lock, and a table that is in use is not waited for longer
+    than two seconds at a time: everybody who came later would wait behind us.
 
     Raises:
         BrokenReferenceError: on SQLite, rows would refer to nothing.
@@ -104,8 +104,8 @@ async def migrate_alone(database: Database, work: Callable[[Connection], None]) 
 
 
 def _on_sqlite(connection: Connection, work: Callable[[Connection], None]) -> None:
-    # Most changes of a table copy it and drop the old one, which would count as deleting every row that others
-    # refer to. The switch has no effect inside a transaction.
+    # Most changes of a table copy it and drop the old one, which would count as deleting every row that
+    # others refer to. The switch has no effect inside a transaction.
     driver = connection.connection.driver_connection
     assert driver is not None
     driver.execute("PRAGMA foreign_keys = OFF")

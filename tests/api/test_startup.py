@@ -99,7 +99,10 @@ def steps(folder: Path, more: str = "") -> Path:
 
 def message(user: int, number: int) -> InboundMessage:
     return InboundMessage(
-        channel="webchat", external_user_id=f"u{user}", provider_message_id=f"{user}-{number}", text="xin chào"
+        channel="webchat",
+        external_user_id=f"u{user}",
+        provider_message_id=f"{user}-{number}",
+        text="xin chào",
     )
 
 
@@ -219,7 +222,7 @@ async def test_postgresql_a_long_reader_holds_up_the_change_and_nobody_else(
         await reader.execute(text("SELECT count(*) FROM conversations"))
         change = asyncio.create_task(prepare_database(other, migrations(folder)))
         async with asyncio.timeout(20), opened.read() as watcher:
-            while (await watcher.execute(waiting)).scalar_one() == 0:
+            while (await watcher.execute(waiting)).scalar_one() == 0:  # noqa: ASYNC110 - only the server knows
                 await asyncio.sleep(0)
         # Whoever comes now stands behind the change for two seconds at the most.
         async with asyncio.timeout(20):
