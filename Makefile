@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 export DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format train kb-import predict bench faults dead backup restore reset
+.PHONY: help run test install lint format train kb-import predict bench faults dead backup restore reset
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ check: # formatting, lint, types, import floors
 lint: ## Check formatting, lint, types and the import floors
 	@$(PREPARE) lint
 	@$(MAKE) --no-print-directory check
+
+install: ## Set up environments, browser libraries and language model, start nothing (for systemd)
+	@$(PREPARE) install
 
 format: ## Format the code
 	@$(PREPARE) lint
