@@ -1,6 +1,6 @@
 """`python -m deploy.instance prepare|import|admin`: what is done to an instance from outside, once.
 
-    prepare               migrate the database, bring in the starter knowledge base, train and index what changed
+    prepare               migrate the database, bring in the starter knowledge base, index what changed
     import --from <path>  import procedures and index them
     admin                 print a link to set the first administrator's password, while nobody has one
 

@@ -118,10 +118,21 @@ def test_what_is_copied_is_there_and_nothing_secret_is(name: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [".env", "var/secret.key", "var/1022.sqlite3", "deploy/compose/secrets/redis_password", "deploy/compose/.env",
-     ".git/config", "node_modules/htmx.org/package.json", ".venv/bin/python", "api/__pycache__/app.pyc", "web/x.key",
-     "tests/deploy/test_images.py", "deploy/.env"],
-)  # fmt: skip
+    [
+        ".env",
+        ".git/config",
+        ".venv/bin/python",
+        "api/__pycache__/app.pyc",
+        "deploy/.env",
+        "deploy/compose/.env",
+        "deploy/compose/secrets/redis_password",
+        "node_modules/htmx.org/package.json",
+        "tests/deploy/test_images.py",
+        "var/1022.sqlite3",
+        "var/secret.key",
+        "web/x.key",
+    ],
+)
 def test_the_build_does_not_see(path: str) -> None:
     assert not is_let_in(path)
 
@@ -217,9 +228,12 @@ def test_every_command_of_the_app_image_can_be_imported(tmp_path: Path) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", f"import {modules}"],
-        cwd=folder, env={"PYTHONPATH": str(folder), "PATH": os.environ["PATH"]}, capture_output=True, text=True,
+        cwd=folder,
+        env={"PYTHONPATH": str(folder), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
 
 
