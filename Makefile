@@ -8,7 +8,8 @@ export PYTHONPATH := $(CURDIR)
 export DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format train label fit kb-import predict bench faults dead reset
+.PHONY: help run test check install lint format train label fit kb-import predict bench faults dead backup \
+	restore reset
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +35,9 @@ check: # formatting, lint, types, import floors
 lint: ## Check formatting, lint, types and the import floors
 	@$(PREPARE) lint
 	@$(MAKE) --no-print-directory check
+
+install: ## Set up environments, browser libraries and language model, start nothing (for systemd)
+	@$(PREPARE) install
 
 format: ## Format the code
 	@$(PREPARE) lint
@@ -76,6 +80,16 @@ faults: ## Kill processes under load, check that nothing is lost: make faults [K
 
 dead: ## Messages that were given up: make dead [DO="show <id>" | DO="replay <id>…" | DO="replay --all"]
 	@$(APP) -m conversations dead $(or $(DO),list)
+
+backup: ## Save the instance while it runs: make backup TO=<folder> [KEEP=<number>] [MODELS=no] [DATA_DIR=<folder>]
+	@test -n "$(TO)" || { echo "error: say where to: make backup TO=<folder> [KEEP=<number>] [MODELS=no]"; exit 2; }
+	@$(PREPARE) import
+	@$(APP) -m deploy.backup create --to "$(TO)" $(if $(KEEP),--keep $(KEEP)) $(if $(filter no,$(MODELS)),--without-models)
+
+restore: ## Bring an instance back: make restore FROM=<archive> [REPLACE=yes] [DATA_DIR=<folder>]
+	@test -n "$(FROM)" || { echo "error: say what from: make restore FROM=<archive> [REPLACE=yes]"; exit 2; }
+	@$(PREPARE) import
+	@$(APP) -m deploy.backup restore --from "$(FROM)" $(if $(filter yes,$(REPLACE)),--replace)
 
 reset: ## Delete this instance's data (asks first)
 	@$(PYTHON) deploy/local/reset.py "$(DATA_DIR)"

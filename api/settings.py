@@ -1,6 +1,7 @@
 """Every setting of the application: typed, described, with a default that works on one machine.
 
-Read from the environment and from `.env`. Secrets never show in a repr or a log.
+Read from the environment, from `.env`, and from a folder of files named as the settings (SECRETS_DIR, else
+`/run/secrets`), in this order. Secrets never show in a repr or a log.
 """
 
 from __future__ import annotations
@@ -12,7 +13,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 from database.engine import sqlite_url
 
@@ -113,6 +120,20 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where settings come from, the strongest first."""
+        folder = Path(os.environ.get("SECRETS_DIR") or "/run/secrets")
+        files = SecretsSettingsSource(settings_cls, secrets_dir=folder if folder.is_dir() else None)
+        return init_settings, env_settings, dotenv_settings, files
 
     def bot_urls(self) -> list[str]:
         """Return the base addresses of the bots."""

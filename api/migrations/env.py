@@ -14,6 +14,7 @@ import conversations.models as _conversations
 import kb_index.models as _knowledge
 import tickets.models as _tickets
 from api.settings import Settings
+from api.startup import migrate_alone
 from database.base import Base
 from database.engine import Database
 
@@ -36,8 +37,7 @@ def migrate(connection: Connection) -> None:
 async def open_and_migrate() -> None:
     """Migrate the database that the settings name."""
     database = Database(Settings().resolved_database_url())
-    async with database.engine.execution_options(writes=True).begin() as connection:
-        await connection.run_sync(migrate)
+    await migrate_alone(database, migrate)
     await database.close()
 
 
