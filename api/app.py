@@ -21,8 +21,6 @@ from telemetry import tracing
 
 log = structlog.get_logger(__name__)
 
-VERSION = "0.1.0"
-
 JSON_LIMIT = 1024 * 1024
 """Bytes of the largest body any entrance reads, but for files."""
 

@@ -2,8 +2,8 @@
 
 Variables: BOT_HOST (127.0.0.1), BOT_PORT (5022), INTERNAL_TOKEN (needed), ACTIONS_URL, REDIS_URL (with the
 number of the database), BOT_MODEL (`.build/rasa/model.tar.gz`), BOT_TURN_TIMEOUT and BOT_ACTION_TIMEOUT
-(seconds), BOT_MODEL_CHECK (seconds between looks for a new model), LOG_LEVEL. INTERNAL_TOKEN and REDIS_URL may
-be files instead: `internal_token` and `redis_url` in SECRETS_DIR, else in `/run/secrets`.
+(seconds), BOT_MODEL_CHECK (seconds between looks for a new model), LOG_LEVEL. INTERNAL_TOKEN and REDIS_URL
+may be files instead: `internal_token` and `redis_url` in SECRETS_DIR, else in `/run/secrets`.
 It does not listen before the model is loaded and warm. A model that is put in place of the one it serves is
 taken up without a restart.
 """

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.app import VERSION
+from api.logs import VERSION
 from api.settings import Settings
 from database.clock import SystemClock, local
 from deploy.backup.archive import Manifest, read_manifest
