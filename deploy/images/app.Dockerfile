@@ -30,6 +30,7 @@ COPY deploy deploy
 COPY kb_index kb_index
 COPY nlu_data/evaluation nlu_data/evaluation
 COPY tickets tickets
+COPY telemetry telemetry
 COPY vntext vntext
 COPY web web
 COPY --from=browser /build/node_modules node_modules

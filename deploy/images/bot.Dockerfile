@@ -21,17 +21,19 @@ COPY --from=environment /opt/bot /opt/bot
 WORKDIR /app
 COPY config.yml config.yml
 COPY nlu_data nlu_data
+COPY telemetry telemetry
 COPY vntext vntext
 COPY bot bot
 ENV PYTHONPATH=/app
 RUN /opt/bot/bin/python -m bot.train \
- && /opt/bot/bin/python -m compileall -q bot vntext
+ && /opt/bot/bin/python -m compileall -q bot telemetry vntext
 
 FROM python:3.11-slim-trixie AS bot
 RUN groupadd --gid 10022 bot \
  && useradd --uid 10022 --gid 10022 --home-dir /app --no-create-home --shell /usr/sbin/nologin bot
 COPY --from=environment /opt/bot /opt/bot
 COPY deploy/images/health.py /app/health.py
+COPY --from=model /app/telemetry /app/telemetry
 COPY --from=model /app/vntext /app/vntext
 COPY --from=model /app/bot /app/bot
 COPY --from=model /app/.build/rasa/model.tar.gz /app/.build/rasa/model.tar.gz

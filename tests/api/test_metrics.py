@@ -49,6 +49,12 @@ async def answered(visitor: Any, texts: int) -> list[dict[str, Any]]:
             await asyncio.sleep(0.02)
 
 
+async def finished(app: FastAPI) -> None:
+    """Wait until everything under way is done: an answer can be read before it is counted."""
+    await app.state.services.core.worker.stop()
+    await app.state.services.core.outbox.settle()
+
+
 async def test_a_message_is_counted_on_its_whole_way(app: FastAPI, client: httpx.AsyncClient, visitor: Any):
     before = await read(client)
     key = str(uuid4())
@@ -57,7 +63,7 @@ async def test_a_message_is_counted_on_its_whole_way(app: FastAPI, client: httpx
     await answered(visitor, 1)
     await visitor.say("cháy nhà ở đường Hùng Vương, cứu với", str(uuid4()))
     await answered(visitor, 2)
-    await app.state.services.core.outbox.settle()
+    await finished(app)
     after = await read(client)
     count = {"channel": "webchat"}
     assert grown(before, after, "hotline_messages_received_total", **count, kind="text") == 2
@@ -122,7 +128,7 @@ async def test_a_broken_bot_is_counted_by_reason(
     bot.is_broken = True
     await visitor.say("lệ phí khai sinh?", str(uuid4()))
     await answered(visitor, 1)
-    await app.state.services.core.outbox.settle()
+    await finished(app)
     after = await read(client)
     assert grown(before, after, "hotline_bot_failures_total", reason="bot_error_5xx") == 1
     assert grown(before, after, "hotline_answers_total", channel="webchat", route="handoff") == 1
