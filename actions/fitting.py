@@ -38,8 +38,8 @@ _GRID = {
     "margin": (0.0, 0.2),
 }
 _ROUNDS = 3
-# Routes of messages that may come to a decision here; what lies out of scope does when the classifier takes it
-# for a question.
+# Routes of messages that may come to a decision here; what lies out of scope does when the classifier takes
+# it for a question.
 _DECIDED = frozenset({"answer", "handoff", "out_of_scope"})
 
 

@@ -47,13 +47,15 @@ async def run(source: Stack, *, kills: int, postgres: bool, rate: float, seed: i
         folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="1022-faults-"))
         stack = replace(source, data_dir=Path(folder)).on_free_ports()
         copy_instance(source.data_dir, stack.data_dir)
-        settings = dict(_SETTINGS)
-        url = sqlite_url(stack.data_dir / "1022.sqlite3")
+        # A database of its own, with the knowledge and no conversations: every one in it has its sender.
+        url = sqlite_url(stack.data_dir / "faults.sqlite3")
         if postgres:
             # Killed are our processes; the database server's own crash safety is its own.
             url = opened.enter_context(PrivatePostgres()).create("faults")
-            settings |= {"DATABASE_URL": url, "RUN_WORKER": "false"}
-            await copy_knowledge(stack.data_dir, url)
+        settings = {**_SETTINGS, "DATABASE_URL": url}
+        if postgres:
+            settings["RUN_WORKER"] = "false"
+        await copy_knowledge(stack.data_dir, url)
         supervisor = Supervisor(ROOT, stack.data_dir / "logs", quiet=True, longest_pause=1.0)
         opened.push_async_callback(supervisor.stop)
         services = await _start(supervisor, stack, settings, separate_worker=postgres)
