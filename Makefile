@@ -8,7 +8,8 @@ export PYTHONPATH := $(CURDIR)
 export DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format train kb-import predict compare bench reset
+.PHONY: help run test check install lint format train label fit kb-import predict compare bench faults dead backup \
+	restore reset
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,16 +36,23 @@ lint: ## Check formatting, lint, types and the import floors
 	@$(PREPARE) lint
 	@$(MAKE) --no-print-directory check
 
+install: ## Set up environments, browser libraries and language model, start nothing (for systemd)
+	@$(PREPARE) install
+
 format: ## Format the code
 	@$(PREPARE) lint
 	@$(APP) -m ruff format .
 	@$(APP) -m ruff check --fix .
 
-train: ## Train the language model and this instance's embedding model anew
+train: ## Train both models anew; a worse language model is not taken (make train FORCE=1 takes it)
 	@$(PREPARE) train
-	@$(BOT) -m bot.train --force
 	@$(APP) -m kb_index train --data-dir "$(DATA_DIR)"
 	@$(APP) -m kb_index index --data-dir "$(DATA_DIR)"
+	@$(BOT) -m bot.train --anew $(if $(FORCE),--force)
+
+label: ## Label what was misunderstood, at the terminal: make label [DECISIONS=<file.jsonl>] [DATA_DIR=<folder>]
+	@$(PREPARE) import
+	@$(APP) -m api.label $(if $(DECISIONS),--decisions "$(DECISIONS)")
 
 fit: ## Fit when to answer on our own questions: make fit [DATA_DIR=<folder>]
 	@$(PREPARE) run
@@ -67,9 +75,26 @@ compare: ## Compare models (docs/MODELS.md): make compare [ONLY=classifiers|sear
 	@test "$(ONLY)" = search || $(BOT) -m bot.compare $(addprefix --only ,$(ONLY))
 	@test "$(ONLY)" = classifiers || $(APP) -m kb_index.compare $(addprefix --only ,$(ONLY))
 
-bench: ## Measure speed and memory of the running parts
+bench: ## Measure speed, cost and memory of the running system: make bench [ARGS="--db postgres --rate 16.4 …"]
 	@$(PREPARE) run
-	@$(APP) -m deploy.local.bench
+	@$(APP) -m deploy.bench $(ARGS)
+
+faults: ## Kill processes under load, check that nothing is lost: make faults [KILLS=300] [DB=sqlite|postgres]
+	@$(PREPARE) run
+	@$(APP) -m deploy.faults --kills $(or $(KILLS),30) --db $(or $(DB),sqlite) --rate $(or $(RATE),5)
+
+dead: ## Messages that were given up: make dead [DO="show <id>" | DO="replay <id>…" | DO="replay --all"]
+	@$(APP) -m conversations dead $(or $(DO),list)
+
+backup: ## Save the instance while it runs: make backup TO=<folder> [KEEP=<number>] [MODELS=no] [DATA_DIR=<folder>]
+	@test -n "$(TO)" || { echo "error: say where to: make backup TO=<folder> [KEEP=<number>] [MODELS=no]"; exit 2; }
+	@$(PREPARE) import
+	@$(APP) -m deploy.backup create --to "$(TO)" $(if $(KEEP),--keep $(KEEP)) $(if $(filter no,$(MODELS)),--without-models)
+
+restore: ## Bring an instance back: make restore FROM=<archive> [REPLACE=yes] [DATA_DIR=<folder>]
+	@test -n "$(FROM)" || { echo "error: say what from: make restore FROM=<archive> [REPLACE=yes]"; exit 2; }
+	@$(PREPARE) import
+	@$(APP) -m deploy.backup restore --from "$(FROM)" $(if $(filter yes,$(REPLACE)),--replace)
 
 reset: ## Delete this instance's data (asks first)
 	@$(PYTHON) deploy/local/reset.py "$(DATA_DIR)"

@@ -29,7 +29,10 @@ from kb_index.schemas import Article, Procedure
 from kb_index.service import Hit, SearchResult
 from vntext.catalogue import say
 
+# Confidence from which the classifier's aspect is answered though no word asks for it, and from which it
+# comes before others that words ask for.
 _INTENT_LEADS = 0.75
+_INTENT_ORDERS = 0.5
 _MOST_ASPECTS = 3
 _MOST_NEXT = 3
 _TRIES_BEFORE_PERSON = 2
@@ -164,6 +167,10 @@ class Answerer:
             is_whole = len(question.text) > len(turn.text) * 0.8
             if is_whole or not aspects:
                 aspects.insert(0, by_intent)
+        elif by_intent in aspects and turn.confidence >= _INTENT_ORDERS:
+            # Words of the topic ("đổi địa chỉ") may read like an aspect; what is really asked comes first.
+            aspects.remove(by_intent)
+            aspects.insert(0, by_intent)
         if len(aspects) > _MOST_ASPECTS and by_intent in aspects:
             aspects = [by_intent, *(aspect for aspect in aspects if aspect != by_intent)]
         return tuple(aspects[:_MOST_ASPECTS])

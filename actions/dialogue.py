@@ -35,7 +35,7 @@ class Dialogue:
 
     def handlers(self) -> dict[str, Callable[[Turn], Awaitable[Outcome]]]:
         """Return every action by its name."""
-        handlers: dict[str, Callable[[Turn], Awaitable[Outcome]]] = {
+        talking: dict[str, Callable[[Turn], Awaitable[Outcome]]] = {
             "action_answer": self.answer,
             "action_choose": self.choose,
             "action_show_full": self.show_full,
@@ -48,6 +48,9 @@ class Dialogue:
             "action_small_talk": self.small_talk,
             "action_out_of_scope": self.out_of_scope,
             "action_unclear": self.unclear,
+        }
+        handlers = {name: _reading(action) for name, action in talking.items()}
+        handlers |= {
             "validate_report_form": self.report,
             "action_submit_report": self.submit_report,
         }
@@ -177,3 +180,14 @@ class Dialogue:
 
 def _offers_person(turn: Turn) -> bool:
     return any(item["code"] == "@person" for item in turn.candidates)
+
+
+def _reading(action: Callable[[Turn], Awaitable[Outcome]]) -> Callable[[Turn], Awaitable[Outcome]]:
+    """Let an action run where there is something to read; what comes without words is only acknowledged."""
+
+    async def run(turn: Turn) -> Outcome:
+        if turn.is_only_files or turn.is_only_location:
+            return talk.without_words(turn)
+        return await action(turn)
+
+    return run

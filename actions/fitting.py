@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -28,17 +29,18 @@ _OFFERED = 3
 # One question in so many is asked again of a base without its entries: what is not in the base is like that.
 _LACKING = 8
 _STEP = 0.05
-# Articles begin high: the questions we have on them were written for them, so they say little of what only
-# looks like one.
 _GRID = {
     "answer": (0.2, 0.95),
     "answer_unsure": (0.2, 0.95),
-    "article": (0.8, 0.95),
+    "article": (0.4, 0.95),
     "clarify": (0.05, 0.95),
     "clarify_unsure": (0.05, 0.95),
     "margin": (0.0, 0.2),
 }
 _ROUNDS = 3
+# Routes of messages that may come to a decision here; what lies out of scope does when the classifier takes
+# it for a question.
+_DECIDED = frozenset({"answer", "handoff", "out_of_scope"})
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,12 @@ class Costs:
         useful_question: asking where another of those offered is right, or where no entry answers: that
             leads to a person as well.
         handoff: handing over what an entry answers.
+        question_in_vain: asking, where the right one is not among those offered, before handing over.
+        taken_out: how much a question counts whose entries were taken out of the base, against one that the
+            base really has nothing on: it is harder than real ones, since the next of kin of its answer is
+            there.
         most_wrong: share of the answerable questions that may be answered wrongly.
-        most_not_in_base: share of the unanswerable ones that may be answered; most of ours are harder than
-            real ones, since the next of kin of their answer is in the base.
+        most_not_in_base: share of the really unanswerable ones that may be answered.
         above: cost of each hundredth above these shares, a question.
     """
 
@@ -63,18 +68,24 @@ class Costs:
     question: float = 1.0
     useful_question: float = 0.3
     handoff: float = 1.5
-    most_wrong: float = 0.06
-    most_not_in_base: float = 0.2
+    question_in_vain: float = 0.3
+    taken_out: float = 0.3
+    most_wrong: float = 0.07
+    most_not_in_base: float = 0.07
     above: float = 0.1
 
 
 @dataclass(frozen=True)
 class Case:
-    """A question with what search found, and the keys of the entries that answer it (none: nothing does)."""
+    """A question with what search found, and the keys of the entries that answer it (none: nothing does).
+
+    `is_taken_out` tells a question whose entries were left out of the base from one that it has nothing on.
+    """
 
     text: str
     evidence: Evidence
     keys: frozenset[str]
+    is_taken_out: bool = False
 
 
 def read_cases(
@@ -91,7 +102,7 @@ def read_cases(
     for file in sorted(folder.glob("*.jsonl")):
         for line in file.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
-            if "text" not in row or not {"answer", "handoff"} & set(row["routes"]):
+            if "text" not in row or not _DECIDED & set(row["routes"]):
                 continue
             keys = frozenset(row.get("procedures") or ([row["article"]] if row.get("article") else []))
             if not keys and "answer" in row["routes"]:
@@ -100,6 +111,7 @@ def read_cases(
             if not keys and "answer" in row["routes"]:
                 continue  # not in this base
             label = row.get("intent") or f"ask_{row.get('aspect') or 'overview'}"
+            label = label if isinstance(label, str) else label[0]
             written = normalise(row["text"])
             for copy, text in (("", written), ("S", strip_marks(written))):
                 if copy and text == written:
@@ -122,26 +134,38 @@ def _case(
 ) -> Case:
     question = split(text)[0]
     result = kb.search(question.text, without=without)
-    return Case(text, Evidence(intent, confidence, result, question.residue, None), keys)
+    evidence = Evidence(intent, confidence, result, question.residue, None)
+    return Case(text, evidence, keys, is_taken_out=bool(without))
+
+
+_OF_ANSWERABLE = ("right", "wrong", "offered", "asked", "asked_in_vain", "handed_over")
+_OF_UNANSWERABLE = ("not_in_base", "asked_not_in")
 
 
 def figures(cases: Sequence[Case], thresholds: Thresholds) -> dict[str, float]:
-    """Return what the thresholds do to the cases, as shares of the answerable or of the unanswerable."""
-    counts = dict.fromkeys(
-        ("right", "wrong", "offered", "asked", "asked_in_vain", "handed_over", "not_in_base", "asked_not_in"),
-        0,
-    )
-    answerable = sum(bool(case.keys) for case in cases)
-    for case in cases:
-        outcome = _outcome(case, thresholds)
-        counts[outcome] = counts.get(outcome, 0) + 1
-    others = ("not_in_base", "asked_not_in")
-    shares = {
-        name: round(count / max(1, len(cases) - answerable if name in others else answerable), 4)
-        for name, count in counts.items()
-        if name != "handed_over_rightly"
+    """Return what the thresholds do to the cases.
+
+    Shares of the answerable ones, of the really unanswerable ones (`not_in_base`, `asked_not_in`), and of
+    those whose entries were taken out (the same with `_out`).
+    """
+    outcomes = Counter((_group(case), _outcome(case, thresholds)) for case in cases)
+    sizes = Counter(_group(case) for case in cases)
+
+    def share(group: str, outcome: str) -> float:
+        return round(outcomes[group, outcome] / max(1, sizes[group]), 4)
+
+    return {
+        **{name: sizes[name] for name in ("answerable", "unanswerable", "taken_out")},
+        **{name: share("answerable", name) for name in _OF_ANSWERABLE},
+        **{name: share("unanswerable", name) for name in _OF_UNANSWERABLE},
+        **{f"{name}_out": share("taken_out", name) for name in _OF_UNANSWERABLE},
     }
-    return {"answerable": answerable, "unanswerable": len(cases) - answerable, **shares}
+
+
+def _group(case: Case) -> str:
+    if case.keys:
+        return "answerable"
+    return "taken_out" if case.is_taken_out else "unanswerable"
 
 
 def _outcome(case: Case, thresholds: Thresholds) -> str:
@@ -161,17 +185,23 @@ def _outcome(case: Case, thresholds: Thresholds) -> str:
 def cost(cases: Sequence[Case], thresholds: Thresholds, costs: Costs) -> float:
     """Return the mean cost of a case."""
     shares = figures(cases, thresholds)
-    total = shares["answerable"] + shares["unanswerable"]
-    answerable, unanswerable = shares["answerable"] / total, shares["unanswerable"] / total
-    plain = answerable * (
+    answerable, unanswerable = shares["answerable"], shares["unanswerable"]
+    taken_out = costs.taken_out * shares["taken_out"]
+    of_answerable = (
         costs.wrong * shares["wrong"]
         + costs.question * shares["asked"]
         + costs.useful_question * shares["offered"]
-        + (costs.question + costs.handoff) * shares["asked_in_vain"]
+        + (costs.question_in_vain + costs.handoff) * shares["asked_in_vain"]
         + costs.handoff * shares["handed_over"]
-    ) + unanswerable * (
-        costs.not_in_base * shares["not_in_base"] + costs.useful_question * shares["asked_not_in"]
     )
+
+    def of_unanswerable(kind: str) -> float:
+        answered, asked = shares[f"not_in_base{kind}"], shares[f"asked_not_in{kind}"]
+        return costs.not_in_base * answered + costs.useful_question * asked
+
+    plain = (
+        answerable * of_answerable + unanswerable * of_unanswerable("") + taken_out * of_unanswerable("_out")
+    ) / (answerable + unanswerable + taken_out)
     above = max(0.0, shares["wrong"] - costs.most_wrong)
     above += max(0.0, shares["not_in_base"] - costs.most_not_in_base)
     return plain + 100 * costs.above * above

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from tickets.schemas import TicketKind
 
+MOST_FILES = 20
 CONTACT = ("name", "phone", "address")
 KIND_OF_INTENT = {
     "report_problem": TicketKind.REPORT,
@@ -43,6 +45,7 @@ class Draft:
     stuck: int = 0
     offered_person: bool = False
     reused: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
     parked: bool = False
     ending: Ending | None = None
     message_id: str | None = None
@@ -70,6 +73,13 @@ class Draft:
             ["content", *CONTACT] if self.kind == TicketKind.SUGGESTION else ["content", "place", *CONTACT]
         )
         return next((name for name in order if not self.value(name)), "confirmed")
+
+    def add_files(self, ids: Iterable[str]) -> int:
+        """Keep stored files with the report, each once; return how many are new."""
+        new = [file_id for file_id in dict.fromkeys(ids) if file_id not in self.files]
+        new = new[: MOST_FILES - len(self.files)]
+        self.files += new
+        return len(new)
 
     def contact(self) -> dict[str, str]:
         """Return the sender's data as far as it is known."""

@@ -51,6 +51,7 @@ class ReportForm:
         if draft is None or draft.parked or draft.ending:
             draft = self._begin(turn, draft)
             draft.message_id = turn.message_id
+            draft.add_files(turn.files)
             return self._started(draft, turn)
         draft.message_id = turn.message_id
         outcome = self._go_on(draft, turn)
@@ -74,6 +75,14 @@ class ReportForm:
         draft.dossier = str(turn.payload.get("dossier") or "") or self._dossier(turn)
         return draft
 
+    @staticmethod
+    def _point(turn: Turn) -> str | None:
+        """Return the point on the map that came with the message, or alone just before it."""
+        before = turn.earlier[-1] if turn.earlier else None
+        if turn.location is not None or before is None or before.location != before.text:
+            return turn.location
+        return before.location
+
     def _dossier(self, turn: Turn) -> str | None:
         """Return the dossier a report of lateness is about: the one in the message, else the last named."""
         here = find_dossier_code(turn.text)
@@ -90,6 +99,7 @@ class ReportForm:
             found = extract(turn.text)
             bad = found.bad_phone
             self._take(draft, found, turn, is_start=True)
+        draft.place = draft.place or self._point(turn)
         if draft.dossier and not draft.content and cues.is_late(turn.plain):
             draft.content = turn.text
         self._reuse_contact(draft, turn)
@@ -101,6 +111,13 @@ class ReportForm:
     # --- the messages after
 
     def _go_on(self, draft: Draft, turn: Turn) -> Outcome:
+        if turn.files:
+            added = draft.add_files(turn.files)
+            if turn.is_only_files:
+                return self._say(draft, talk.files_kept(added))
+        if turn.is_only_location and not draft.place:
+            draft.place = turn.location
+            return self._say(draft, talk.thanks(["place"], draft))
         plain = turn.plain
         found = extract(turn.text) if turn.text else Extracted()
         if (urgent := self._emergency(turn)) is not None:
@@ -201,6 +218,7 @@ class ReportForm:
         self._take_where(draft, found, plain, asked)
         self._take_references(draft, turn)
         self._take_content(draft, found, turn, is_start)
+        draft.place = draft.place or turn.location
         if not is_start and all(draft.value(name) == before[name] for name in before):
             self._take_whole(draft, turn)
         return [name for name in before if draft.value(name) != before[name]]

@@ -37,6 +37,7 @@ async def submit(turn: Turn, services: Services) -> Outcome:
             channel=turn.channel,
             conversation_id=turn.conversation_id,
             dossier_code=draft.dossier,
+            attachments=tuple(draft.files),
         ),
         origin_key=f"{turn.conversation_id}:{turn.message_id}",
     )

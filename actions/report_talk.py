@@ -54,6 +54,8 @@ def summary(draft: Draft) -> str:
         lines.append(say("report.summary.dossier", value=draft.dossier))
     if draft.place:
         lines.append(say("report.summary.place", value=_place(draft.place)))
+    if draft.files:
+        lines.append(say("report.summary.files", count=len(draft.files)))
     values = {"name": draft.name, "phone": draft.phone, "address": draft.address}
     lines += [say(f"report.summary.{name}", value=value) for name, value in values.items()]
     if draft.reused:
@@ -85,6 +87,11 @@ def thanks(taken: list[str], draft: Draft) -> str:
     if "name" in taken and draft.name:
         return say("report.taken_name", name=draft.name)
     return say("report.taken")
+
+
+def files_kept(count: int) -> str:
+    """Return that pictures or files are kept with the report; 0 when it holds as many as it can."""
+    return say("report.files_kept", count=count) if count else say("report.files_full")
 
 
 def changed(names: list[str]) -> str:

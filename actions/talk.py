@@ -50,6 +50,12 @@ def is_after_emergency(turn: Turn) -> bool:
     return bool(turn.after_emergency) and (turn.intent in talks or cues.calms(turn.plain))
 
 
+def without_words(turn: Turn) -> Outcome:
+    """Return that pictures, files or a location came, and that words are needed with them."""
+    key = "conversation.kinds.image" if turn.is_only_files else "conversation.kinds.location_alone"
+    return Outcome((Reply(say(key), TurnRecord("unclear")),))
+
+
 def out_of_scope(turn: Turn) -> Outcome:
     """Return the friendly word to what is none of the service's business, or the calm one to an insult."""
     if turn.intent == "insult":

@@ -11,6 +11,7 @@ from typing import Any
 from rasa_sdk import Tracker
 
 from vntext.canonical import canonical
+from vntext.catalogue import say
 from vntext.normalise import normalise, strip_marks
 
 _POSTBACK = re.compile(r"^/(?P<intent>[a-z0-9_]+)(?P<values>\{.*\})?$", re.DOTALL)
@@ -22,7 +23,8 @@ class Turn:
     """A message with its intent and the state of the conversation.
 
     `text` is as typed (normalised); `plain` the canonical text without marks, for comparing; `payload` holds
-    the values of a tapped button.
+    the values of a tapped button. `files` are the ids of the stored files that came with the message,
+    `location` the point on the map that came with it, as it is written.
     """
 
     text: str
@@ -37,6 +39,18 @@ class Turn:
     channel: str
     after_emergency: str | None
     earlier: tuple[EarlierTurn, ...] = field(default=())
+    files: tuple[str, ...] = ()
+    location: str | None = None
+
+    @property
+    def is_only_location(self) -> bool:
+        """Whether there is nothing but a point on the map."""
+        return self.location is not None and self.text == self.location
+
+    @property
+    def is_only_files(self) -> bool:
+        """Whether there is nothing but files: no word, no tap."""
+        return bool(self.files) and not self.text and not self.is_postback
 
     @property
     def plain(self) -> str:
@@ -79,6 +93,7 @@ class EarlierTurn:
 
     text: str
     intent: str
+    location: str | None = None
 
 
 def read_turn(tracker: Tracker) -> Turn:
@@ -97,7 +112,10 @@ def read_turn(tracker: Tracker) -> Turn:
     postback = _POSTBACK.match(raw)
     is_postback = postback is not None and postback["intent"] == name
     payload = _values(postback["values"]) if postback is not None and is_postback else {}
-    text = "" if is_postback else normalise(str(metadata.get("text") or raw))
+    files = tuple(str(file["id"]) for file in metadata.get("attachments") or ())
+    # Files without a word are sent to Rasa with words that stand for them; nobody said those.
+    typed = metadata.get("text") if files else metadata.get("text") or raw
+    text = "" if is_postback else normalise(str(typed or ""))
     return Turn(
         text=text,
         intent="unclear" if name == _FALLBACK else name,
@@ -114,6 +132,8 @@ def read_turn(tracker: Tracker) -> Turn:
         channel=str(metadata.get("channel") or "webchat"),
         after_emergency=str(metadata["after_emergency"]) if metadata.get("after_emergency") else None,
         earlier=tuple(_earlier(event) for event in user_events[:-1]),
+        files=files,
+        location=_location(metadata),
     )
 
 
@@ -131,5 +151,12 @@ def _earlier(event: dict[str, Any]) -> EarlierTurn:
     metadata = event.get("metadata") or {}
     intent = (event.get("parse_data") or {}).get("intent") or {}
     return EarlierTurn(
-        text=normalise(str(metadata.get("text") or event.get("text") or "")), intent=str(intent.get("name"))
+        text=normalise(str(metadata.get("text") or event.get("text") or "")),
+        intent=str(intent.get("name")),
+        location=_location(metadata),
     )
+
+
+def _location(metadata: dict[str, Any]) -> str | None:
+    place = metadata.get("location")
+    return normalise(say("conversation.kinds.location", **place)) if place else None

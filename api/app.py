@@ -12,16 +12,17 @@ from fastapi.staticfiles import StaticFiles
 from starlette.responses import RedirectResponse, Response
 
 from api.errors import answer, install_errors
-from api.logs import configure_logging
+from api.logs import VERSION, configure_logging, start_tracing
 from api.middleware import BodyLimit, ChatCors, RequestContext
-from api.routers import actions, chat, console, health, pages
+from api.routers import actions, chat, chat_files, console, health, metrics, pages
 from api.services import Services, build_services
 from api.settings import Settings
+from telemetry import tracing
 
 log = structlog.get_logger(__name__)
 
 JSON_LIMIT = 1024 * 1024
-"""Bytes of the largest body any entrance reads."""
+"""Bytes of the largest body any entrance reads, but for files."""
 
 _STATIC = Path(__file__).parent.parent / "web" / "static"
 
@@ -35,6 +36,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     """
     settings = settings or Settings()
     configure_logging(settings)
+    start_tracing(settings)
     parts = services or build_services(settings)
 
     @asynccontextmanager
@@ -45,13 +47,14 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
             yield
         finally:
             await parts.stop()
+            tracing.stop()
             log.info("app_stopped")
 
     app = FastAPI(
         title="1022 Gia Lai",
         summary="Chatbot-first public-service assistant",
         description="The chat is open to any site; nothing here takes cookies but the console.",
-        version="0.1.0",
+        version=VERSION,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -61,11 +64,11 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     install_errors(app)
     _install_console_errors(app)
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, limit=JSON_LIMIT)
+    app.add_middleware(BodyLimit, limit=JSON_LIMIT, streamed={"/chat/files": chat_files.LARGEST_UPLOAD})
     app.add_middleware(ChatCors, origins=settings.chat_origins)
     app.add_middleware(RequestContext)
-    for router in (health.router, chat.router, actions.router, console.router, pages.router):
-        app.include_router(router)
+    for surface in (health, metrics, chat, chat_files, actions, console, pages):
+        app.include_router(surface.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     return app
 

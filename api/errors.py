@@ -15,7 +15,8 @@ from starlette.responses import Response
 from accounts.errors import AccountError
 from api.templating import page
 from conversations.errors import ConversationError, ConversationNotFoundError, StorageUnavailableError
-from conversations.service import STORAGE_DOWN
+from conversations.media.errors import FileRefusedError
+from database.engine import STORAGE_DOWN
 from vntext.catalogue import say
 
 log = structlog.get_logger(__name__)
@@ -51,7 +52,7 @@ _BY_STATUS = {
     405: "wrong_method",
     413: "body_too_large",
 }
-_FOR_PROGRAMS = ("/chat/", "/internal/", "/health/")
+_FOR_PROGRAMS = ("/chat/", "/internal/", "/health", "/ready", "/metrics")
 
 
 def problem(
@@ -101,6 +102,8 @@ def install_errors(app: FastAPI) -> None:
     async def _conversation(request: Request, error: ConversationError) -> Response:
         if isinstance(error, StorageUnavailableError):
             return answer(request, 503, error.code, error.sentence, {"Retry-After": "5"})
+        if isinstance(error, FileRefusedError):
+            return answer(request, 413 if error.code == "file_too_large" else 422, error.code, error.sentence)
         status = 404 if isinstance(error, ConversationNotFoundError) else 409
         return answer(request, status, error.code, error.sentence)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -13,11 +12,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem
+from telemetry import correlation, labels, metrics, tracing
 
 log = structlog.get_logger("api.request")
 
-_GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-_QUIET = ("/health/",)
+_READ = (b"x-request-id", b"traceparent")
+_QUIET = ("health", "ready", "metrics")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -25,16 +26,17 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(self)",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; "
-        "base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+        "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
     ),
 }
 
 
 class RequestContext:
-    """Gives each request an id (in its log lines and in its answer), the headers, and one log line.
+    """Gives each request an id (in its log lines and in its answer), the headers, one log line, and a count.
 
-    Neither the query (it may hold a token) nor the address of the sender is logged.
+    Neither the query (it may hold a token) nor the address of the sender is logged, and of the path only what
+    the routes call it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -42,55 +44,88 @@ class RequestContext:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI scope."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-        request_id = given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+        sent = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _READ}
+        request_id = correlation.accepted(sent.get(b"x-request-id", "")) or correlation.new()
         scope.setdefault("state", {})["request_id"] = request_id
+        with (
+            correlation.about(request_id, request_id=request_id),
+            tracing.incoming({tracing.TRACE_HEADER: sent.get(b"traceparent", "")}),
+        ):
+            if scope["type"] == "http":
+                await self._http(scope, receive, send, request_id)
+            else:
+                with metrics.open_connections.labels("websocket").track_inprogress():
+                    await self._app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        notes = correlation.begin_request()
         started = time.perf_counter()
         status = 500
+        is_stream = False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_stream
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+                if headers.get("content-type", "").startswith("text/event-stream"):
+                    is_stream = True
+                    metrics.open_connections.labels("sse").inc()
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, receive, send_with_headers)
-            finally:
-                path: str = scope["path"]
-                if not path.startswith(_QUIET):
-                    log.info(
-                        "request",
-                        method=scope["method"],
-                        path=path,
-                        status=status,
-                        ms=round((time.perf_counter() - started) * 1000, 1),
-                    )
+        try:
+            await self._app(scope, receive, send_with_headers)
+        finally:
+            if is_stream:
+                metrics.open_connections.labels("sse").dec()
+            path: str = scope["path"]
+            surface = labels.surface(path)
+            metrics.responses.labels(surface, labels.status_class(status)).inc()
+            if surface not in _QUIET:
+                log.info(
+                    "request",
+                    method=labels.one_of(scope["method"], _METHODS),
+                    path=getattr(scope.get("route"), "path", f"/{surface}/…"),
+                    status=status,
+                    ms=round((time.perf_counter() - started) * 1000, 1),
+                    **notes,
+                )
 
 
 class BodyLimit:
-    """Refuses bodies larger than `limit` bytes, whether they say so or not."""
+    """Refuses bodies larger than `limit` bytes, whether they say so or not.
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    Args:
+        app: what is protected.
+        limit: bytes of the largest body.
+        streamed: by path, the limit of bodies that their route reads piece by piece and stops by itself; here
+            only what they declare is looked at.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, streamed: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._limit = limit
+        self._streamed = dict(streamed or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI scope."""
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             await self._app(scope, receive, send)
             return
+        streamed = self._streamed.get(scope["path"])
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > self._limit:
-            await problem(413, "body_too_large")(scope, receive, send)
+        if not declared.isdigit() or int(declared) > (streamed or self._limit):
+            code = "body_too_large" if streamed is None else "file_too_large"
+            await problem(413, code)(scope, receive, send)
+            return
+        if streamed is not None:
+            await self._app(scope, receive, send)
             return
         # Read whole before anybody works on it: it is small, and a body that grows on the way is refused
         # cleanly.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,20 +14,25 @@ import structlog
 from fastapi import Request
 
 from accounts.service import AccountService
+from actions.learning.samples import LearningSamples
+from api.open_sockets import Sockets
 from api.settings import Settings
 from api.startup import prepare_database
 from connectors.webchat.connector import WebChat
+from connectors.webchat.feed import Feed, Pulse
 from connectors.webchat.limits import RateLimiter
+from connectors.webchat.links import FileLinks
 from connectors.webchat.visitors import Visitors
-from conversations.bot_client import BotClient
+from conversations.bot_pool import BotPool
 from conversations.core import ConversationCore
 from conversations.desk import Desk
 from conversations.events import LiveEvents
+from conversations.media.service import Media
 from conversations.redis_link import RedisLink
 from conversations.service import Inbox
 from conversations.tasks import end_tasks
 from database.clock import Clock, SystemClock
-from database.engine import Database
+from database.engine import STORAGE_DOWN, Database
 from tickets.service import TicketService
 
 if TYPE_CHECKING:
@@ -36,6 +42,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _REFRESH_SECONDS = 30.0
+_LEARNING_SECONDS = 600.0
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 10.0
 
 
 @dataclass(slots=True)
@@ -51,12 +60,17 @@ class Services:
     clock: Clock
     database: Database
     redis: RedisLink
-    bot: BotClient
+    bot: BotPool
     core: ConversationCore
     accounts: AccountService
     tickets: TicketService
+    learning: LearningSamples
     visitors: Visitors
     limits: RateLimiter
+    links: FileLinks
+    media: Media
+    pulse: Pulse
+    sockets: Sockets
     internal_token: str
     knowledge: KnowledgeBase | None = None
     actions: ActionServer | None = None
@@ -78,12 +92,63 @@ class Services:
         """Live events for open pages."""
         return self.core.events
 
+    def feed(self, visitor: str, *, after: int) -> Feed:
+        """Return what is new in a visitor's chat after a sequence."""
+        return Feed(self.inbox, self.events, self.pulse, self.links, visitor, after=after)
+
     async def start(self) -> None:
-        """Prepare the database, open the knowledge base, begin to work."""
-        await prepare_database(self.database)
-        if self.settings.serve_actions:
-            await self._open_actions()
+        """Prepare the database, open the knowledge base, begin to work.
+
+        While the database is away this returns all the same, and the rest follows when it is back: a process
+        that has just started must answer emergencies too.
+        """
+        try:
+            await prepare_database(self.database)
+        except STORAGE_DOWN as error:
+            log.error("database_away", error=type(error).__name__)
+            self._tasks.append(asyncio.create_task(self._begin_later(), name="begin-later"))
+        else:
+            await self._begin()
+
+    async def _begin(self) -> None:
+        if self.settings.serve_actions and self.actions is None:
+            await self._try_actions()
         await self.core.start(worker=self.settings.run_worker)
+        self._tasks.append(asyncio.create_task(self.media.clean_for_ever(), name="file-cleaner"))
+        if self.settings.run_worker:
+            self._tasks.append(asyncio.create_task(self._learn_for_ever(), name="learning"))
+
+    async def _try_actions(self) -> None:
+        """Open the actions; without them messages are taken all the same, and it is tried again later."""
+        try:
+            await self._open_actions()
+        except STORAGE_DOWN:
+            raise
+        except Exception:
+            log.exception("knowledge_away")
+            self._tasks.append(asyncio.create_task(self._open_actions_later(), name="actions-later"))
+
+    async def _open_actions_later(self) -> None:
+        while self.actions is None:
+            await asyncio.sleep(_REFRESH_SECONDS)
+            try:
+                await self._open_actions()
+            except Exception as error:
+                log.error("knowledge_away", error=type(error).__name__)
+        log.info("knowledge_there")
+
+    async def _begin_later(self) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                await prepare_database(self.database)
+                await self._begin()
+            except STORAGE_DOWN:
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                log.info("database_there")
+                return
 
     async def stop(self) -> None:
         """Finish what is under way and close everything."""
@@ -134,6 +199,17 @@ class Services:
                 # The index in use stays; the next look may find a whole one.
                 log.warning("knowledge_refresh_failed", error=type(error).__name__)
 
+    async def _learn_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(_LEARNING_SECONDS)
+            try:
+                kept, forgotten = await self.learning.collect(), await self.learning.forget()
+            except Exception as error:
+                # Nobody waits for it; what was missed is found the next time.
+                log.warning("learning_failed", error=type(error).__name__)
+            else:
+                log.info("learning_collected", kept=kept, forgotten=forgotten)
+
 
 def build_services(settings: Settings, clock: Clock | None = None) -> Services:
     """Make the parts of a process; nothing is opened before `start`."""
@@ -141,7 +217,7 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
     database = Database(settings.resolved_database_url())
     redis = RedisLink(settings.redis_url or None, _instance(database))
     token = settings.resolved_internal_token()
-    bot = BotClient(settings.bot_url, token, timeout=settings.bot_timeout)
+    bot = BotPool(settings.bot_urls(), token, timeout=settings.bot_timeout)
     core = ConversationCore(
         database,
         clock,
@@ -160,14 +236,19 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         core=core,
         accounts=AccountService(database, clock),
         tickets=TicketService(database, clock),
+        learning=LearningSamples(database, clock, timedelta(days=settings.learning_days)),
         visitors=Visitors(settings.resolved_secret_key()),
         limits=RateLimiter(redis),
+        links=FileLinks(settings.resolved_secret_key(), clock),
+        media=Media(database, clock, settings.data_dir / "files"),
+        pulse=Pulse(settings.event_heartbeat),
+        sockets=Sockets(settings.chat_sockets),
         internal_token=token,
     )
 
 
-def get_services(request: Request) -> Services:
-    """Return the process's parts, for routers."""
+async def get_services(request: Request) -> Services:
+    """Return the process's parts, for routers. A coroutine: a plain function would be run in a thread."""
     services: Services = request.app.state.services
     return services
 

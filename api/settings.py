@@ -1,17 +1,25 @@
 """Every setting of the application: typed, described, with a default that works on one machine.
 
-Read from the environment and from `.env`. Secrets never show in a repr or a log.
+Read from the environment, from `.env`, and from a folder of files named as the settings (SECRETS_DIR, else
+`/run/secrets`), in this order. Secrets never show in a repr or a log.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 from database.engine import sqlite_url
 
@@ -32,7 +40,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("var"), description="Where the instance keeps what it stores")
     database_url: str = Field("", description="Empty: a SQLite file in data_dir; else postgresql+asyncpg://…")
     redis_url: str = Field("redis://127.0.0.1:6022/0", description="Redis; empty: none, one process only")
-    bot_url: str = Field("http://127.0.0.1:5022", description="Base address of the bot's gateway")
+    bot_url: str = Field(
+        "http://127.0.0.1:5022", description="Base addresses of the bots' gateways, comma separated"
+    )
     bot_timeout: float = Field(8.0, gt=0, le=60, description="Seconds the bot may take for one answer")
     internal_token: SecretStr | None = Field(
         None, description="Shared by app and bot; generated into data_dir/internal.token where not set"
@@ -50,6 +60,11 @@ class Settings(BaseSettings):
     reception_address: str = Field("", description="Address of the citizen-reception office; empty: not said")
     reception_hours: str = Field("", description="Its hours; empty: not said")
     retention: str = Field("", description="How long a report's personal data is kept, as people read it")
+    learning_days: int = Field(
+        180,
+        ge=1,
+        description="Days that what was misunderstood is kept for labelling, without personal data",
+    )
     dossier_url: str = Field("", description="Base address of the one-stop system; empty: not connected")
     dossier_token: SecretStr = Field(SecretStr(""), description="Bearer token for the one-stop system")
     run_worker: bool = Field(True, description="Handle messages inside the app's process")
@@ -65,21 +80,64 @@ class Settings(BaseSettings):
     address_sessions_per_minute: int = Field(
         120, ge=1, description="Chats one network address may open a minute"
     )
+    visitor_files_per_ten_minutes: int = Field(
+        30, ge=1, description="Pictures and files one visitor may send in ten minutes"
+    )
+    address_files_per_ten_minutes: int = Field(
+        300, ge=1, description="Pictures and files one network address may send in ten minutes"
+    )
+    chat_sockets: int = Field(
+        5_000, ge=1, description="WebSocket connections one process takes; further chats use HTTP"
+    )
     event_heartbeat: float = Field(15.0, gt=0, description="Seconds between signs of life on open chats")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged")
     log_format: Literal["console", "json"] = Field("console", description="How log lines look")
+    metrics_token: SecretStr | None = Field(
+        None, description="Bearer token with which /metrics may be read from anywhere; none: by address only"
+    )
+    metrics_networks: Annotated[list[IPv4Network | IPv6Network], NoDecode] = Field(
+        [ip_network("127.0.0.0/8"), ip_network("::1/128")],
+        description="Networks from which /metrics may be read without the token, comma separated",
+    )
+    worker_host: str = Field("127.0.0.1", description="Address a worker process listens on")
+    worker_port: int = Field(
+        0, ge=0, le=65535, description="Port of a worker's /metrics, /health and /ready; 0: none"
+    )
+    otel_traces: bool = Field(False, description="Send traces; needs the packages of the group otel")
+    otel_exporter_otlp_endpoint: str = Field(
+        "http://127.0.0.1:4318", description="OTLP collector over HTTP that takes the traces"
+    )
+    otel_share: float = Field(1.0, ge=0, le=1, description="Share of messages that are traced")
 
-    @field_validator("chat_origins", mode="before")
+    @field_validator("chat_origins", "metrics_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return [part.strip() for part in value.split(",") if part.strip()]
         return value
 
-    @field_validator("embedding_model", "internal_token", "secret_key", mode="before")
+    @field_validator("embedding_model", "internal_token", "secret_key", "metrics_token", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where settings come from, the strongest first."""
+        folder = Path(os.environ.get("SECRETS_DIR") or "/run/secrets")
+        files = SecretsSettingsSource(settings_cls, secrets_dir=folder if folder.is_dir() else None)
+        return init_settings, env_settings, dotenv_settings, files
+
+    def bot_urls(self) -> list[str]:
+        """Return the base addresses of the bots."""
+        return [url.strip() for url in self.bot_url.split(",") if url.strip()]
 
     def resolved_database_url(self) -> str:
         """Return the database's URL."""

@@ -9,6 +9,8 @@ from jsonschema.validators import validator_for
 from rasa.core.actions.action import RemoteAction
 from rasa.utils.endpoints import ClientResponseError, EndpointConfig
 
+from telemetry.tracing import outgoing_headers
+
 
 class ActionServerUnavailableError(Exception):
     """The action server did not answer at all, or not in time."""
@@ -77,6 +79,7 @@ class ActionEndpoint(EndpointConfig):
             ActionServerFailedError: an error, or an answer that is no JSON.
             rasa.utils.endpoints.ClientResponseError: status 400, for Rasa a rejection.
         """
+        kwargs["headers"] = {**kwargs.get("headers", {}), **outgoing_headers()}
         kwargs["timeout"] = self._timeout  # instead of the 300 s that the caller passes
         url = self.url if not subpath else f"{self.url.rstrip('/')}/{subpath.lstrip('/')}"
         params = self.combine_parameters(kwargs)

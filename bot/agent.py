@@ -25,6 +25,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from bot.action_endpoint import ActionEndpoint, check_schema_once
 from bot.closing import closing_clause, merge
 from bot.context import in_context
+from bot.event_types import look_up_events_once
 
 
 class TurnFailedError(Exception):
@@ -117,7 +118,15 @@ class TurnAgent(Agent):
 
     def load_model(self, model_path: str | Path, fingerprint: str | None = None) -> None:
         """Load the model at `model_path` (see parent class)."""
-        self.processor = TurnProcessor(
+        self.take_over(self.load_beside(model_path), fingerprint)
+
+    def load_beside(self, model_path: str | Path) -> TurnProcessor:
+        """Load a model without using it; this takes seconds and may be done in a thread.
+
+        Raises:
+            Exception: whatever Rasa raises of a model that is damaged, or was trained by other code.
+        """
+        return TurnProcessor(
             model_path=model_path,
             tracker_store=self.tracker_store,
             lock_store=self.lock_store,
@@ -125,7 +134,11 @@ class TurnAgent(Agent):
             generator=self.nlg,
             on_circuit_break=_too_many_actions,
         )
-        self.domain = self.processor.domain
+
+    def take_over(self, processor: TurnProcessor, fingerprint: str | None = None) -> None:
+        """Use a loaded model from the next turn on; a turn under way ends with the one it began with."""
+        self.processor = processor
+        self.domain = processor.domain
         self._set_fingerprint(fingerprint)
         self.tracker_store.domain = self.domain
 
@@ -137,6 +150,7 @@ def load_agent(model: Path, endpoints: AvailableEndpoints) -> TurnAgent:
         rasa.exceptions.ModelNotFound: no readable model at that place.
     """
     check_schema_once()
+    look_up_events_once()
     agent = TurnAgent(
         tracker_store=TrackerStore.create(endpoints.tracker_store),
         action_endpoint=ActionEndpoint.of(endpoints.action) if endpoints.action else None,

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.augment import ROOT, augment, plain, read
-from bot.evaluate import GROUP_OF, Row, rows
+from bot.evaluate import Row, group_of, rows
 from bot.restoring import Restorer
 from bot.static_embedding import StaticEmbedding
 from bot.train import prepare_rasa, quiet
@@ -255,7 +255,7 @@ def shares(labelled: Sequence[Row], found: Sequence[str]) -> tuple[float, float]
     """Return the shares of rows whose intent and whose group of intents is right."""
     intents = [name in row.intents for row, name in zip(labelled, found, strict=True)]
     groups = [
-        GROUP_OF.get(name) in {GROUP_OF.get(intent) for intent in row.intents}
+        group_of(name) in {group_of(intent) for intent in row.intents}
         for row, name in zip(labelled, found, strict=True)
     ]
     return float(np.mean(intents)), float(np.mean(groups))

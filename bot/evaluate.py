@@ -39,7 +39,12 @@ GROUPS = {
     "show_full",
     "emergency": "emergency_113 emergency_114 emergency_115",
 }  # fmt: skip
-GROUP_OF = {intent: group for group, intents in GROUPS.items() for intent in intents.split()}
+_GROUP_OF = {intent: group for group, intents in GROUPS.items() for intent in intents.split()}
+
+
+def group_of(intent: str) -> str:
+    """Return the group of an intent."""
+    return _GROUP_OF.get(intent, "other")
 
 
 class Row(NamedTuple):
@@ -74,7 +79,7 @@ def rows(paths: Iterable[Path]) -> Iterator[Row]:
             row = json.loads(line)
             intent = row.get("intent") or (f"ask_{row['aspect']}" if row.get("aspect") else None)
             intents = (intent,) if isinstance(intent, str) else tuple(intent or ())
-            if GROUP_OF.keys() & set(intents) and isinstance(row.get("text"), str):
+            if _GROUP_OF.keys() & set(intents) and isinstance(row.get("text"), str):
                 yield Row(row["text"], intents, row.get("style", "-"))
 
 
@@ -100,7 +105,7 @@ async def parse(model: Path, labelled: list[Row]) -> list[Outcome]:
 def _table(title: str, outcomes: list[Outcome], by: dict[str, list[Outcome]]) -> Iterator[str]:
     yield f"{title:<14}{'rows':>6}{'right':>8}{'group right':>13}{'in first 3':>12}"
     for name, some in [*sorted(by.items()), ("all", outcomes)]:
-        groups = [GROUP_OF.get(o.intent) in {GROUP_OF.get(i) for i in o.row.intents} for o in some]
+        groups = [_GROUP_OF.get(o.intent) in {_GROUP_OF.get(i) for i in o.row.intents} for o in some]
         near = [any(intent in o.ranking[:3] for intent in o.row.intents) for o in some]
         shares = [sum(o.is_right for o in some), sum(groups), sum(near)]
         right, group, first = (f"{share / len(some):.3f}" for share in shares)
@@ -113,7 +118,7 @@ def report(outcomes: list[Outcome], errors: int) -> Iterator[str]:
     groups: dict[str, list[Outcome]] = defaultdict(list)
     styles: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
-        groups[GROUP_OF.get(outcome.row.intents[0], "other")].append(outcome)
+        groups[group_of(outcome.row.intents[0])].append(outcome)
         styles[outcome.row.style].append(outcome)
     yield from _table("group", outcomes, groups)
     yield from _table("style", outcomes, styles)

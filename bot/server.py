@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import time
@@ -9,16 +10,17 @@ import warnings
 from asyncio import AbstractEventLoop
 from pathlib import Path
 
-import structlog
 from rasa.core.run import configure_app, create_http_input_channels
 from rasa.core.utils import AvailableEndpoints
 from rasa.utils.common import configure_logging_and_warnings
-from rasa.utils.log_utils import HumanConsoleRenderer, configure_structlog
+from rasa.utils.log_utils import configure_structlog
 from sanic import Sanic
 
 from bot.action_endpoint import ActionEndpoint
 from bot.agent import load_agent
 from bot.channels.requests import MAX_BODY_BYTES
+from bot.reloading import ModelWatch
+from telemetry import logs
 
 logger = logging.getLogger("bot")
 
@@ -31,18 +33,11 @@ _WARM_UP = (
 
 
 def configure_logging() -> None:
-    """Log plain lines. Rasa logs every step, people's words included, unless structlog is configured."""
-    logging.basicConfig(format="%(asctime)s %(levelname)-7s %(name)s  %(message)s", level=logging.INFO)
+    """Log the application's kind of lines. Rasa by itself logs every step, people's words included."""
     configure_structlog()
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            structlog.processors.add_log_level,
-            structlog.processors.format_exc_info,
-            HumanConsoleRenderer(colors=False),
-        ]
-    )
-    configure_logging_and_warnings(filter_repeated_logs=False)  # sets the root logger to WARNING, too
+    configure_logging_and_warnings(filter_repeated_logs=False)
+    # Afterwards, so that ours is what counts. Rasa speaks from WARNING on, and only of what went wrong.
+    logs.configure("bot", level="WARNING", form=os.environ.get("LOG_FORMAT", "console"))
     logging.getLogger("bot").setLevel(os.environ.get("LOG_LEVEL", "INFO"))
     for name in ("sanic.root", "sanic.error", "apscheduler", "matplotlib"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -72,14 +67,18 @@ def make_app(model: Path, credentials: Path, endpoints: Path, *, started: float 
     app.config.GRACEFUL_SHUTDOWN_TIMEOUT = 5.0
 
     async def load(app: Sanic, _: AbstractEventLoop) -> None:
+        watch = ModelWatch(model, _WARM_UP, seconds=float(os.environ.get("BOT_MODEL_CHECK", "15")))
         app.ctx.agent = load_agent(model, stores)
         for text in _WARM_UP:
             await app.ctx.agent.parse_message(text)
+        app.ctx.watching = asyncio.create_task(watch.watch_for_ever(app.ctx.agent))
 
     async def ready(app: Sanic, _: AbstractEventLoop) -> None:
         logger.info("ready after %.1f s, model %s", time.monotonic() - begun, app.ctx.agent.model_id)
 
     async def close(app: Sanic, _: AbstractEventLoop) -> None:
+        if (watching := getattr(app.ctx, "watching", None)) is not None:
+            watching.cancel()
         agent = getattr(app.ctx, "agent", None)
         if agent is not None and isinstance(agent.action_endpoint, ActionEndpoint):
             await agent.action_endpoint.close()

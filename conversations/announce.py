@@ -1,9 +1,11 @@
-"""Tells the workers that a conversation has something to do: a Redis stream, or this process's own queue."""
+"""Tells the workers that a conversation has something to do: this process's own, or any by a Redis stream."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
+from conversations.job import Job
 from conversations.redis_link import RedisLink
 
 STREAM = "inbox"
@@ -17,15 +19,32 @@ class Announcer:
     killed in between) is made good by the workers' sweep.
 
     Attributes:
-        local: conversations announced while Redis was away, for the worker inside this process.
+        local: conversations for the worker inside this process, or work that is claimed for it already.
     """
 
     def __init__(self, redis: RedisLink) -> None:
         self._redis = redis
-        self.local: asyncio.Queue[str] = asyncio.Queue()
+        self._has_room: Callable[[], bool] | None = None
+        self.local: asyncio.Queue[str | Job] = asyncio.Queue()
+
+    def attach(self, has_room: Callable[[], bool] | None) -> None:
+        """Say how to ask the worker inside this process whether it has room; None: there is none."""
+        self._has_room = has_room
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the worker inside this process can take more."""
+        return self._has_room is not None and self._has_room()
+
+    def hand_over(self, job: Job) -> None:
+        """Give claimed work to the worker inside this process; only while it has room."""
+        self.local.put_nowait(job)
 
     async def announce(self, conversation_id: str) -> None:
-        """Tell the workers; never raises."""
+        """Tell a worker, the nearest one that has room; never raises."""
+        if self.has_room:
+            self.local.put_nowait(conversation_id)
+            return
         entry = await self._redis.call(
             lambda client: client.xadd(
                 self._redis.key(STREAM),
@@ -34,5 +53,5 @@ class Announcer:
                 approximate=True,
             )
         )
-        if entry is None:
+        if entry is None and self._has_room is not None:
             self.local.put_nowait(conversation_id)

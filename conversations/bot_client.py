@@ -2,7 +2,8 @@
 
 A message id makes a repeat harmless (the gateway answers it from its tracker), so a broken connection is
 tried once more; a slow bot is not, because the citizen is waiting. After several failures in a row the bot is
-left alone for a moment and everybody is handed over at once instead of each waiting for the time limit.
+left alone for a moment and everybody is handed over at once instead of each waiting for the time limit; then
+one message finds out whether it is back, while the others still do not wait.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import aiohttp
 import structlog
 from pydantic import ValidationError
 
+from conversations import watch
 from conversations.errors import BotError
 from conversations.schemas import BotTurn
+from telemetry.tracing import outgoing_headers
 
 log = structlog.get_logger(__name__)
 
@@ -56,11 +59,13 @@ class BotClient:
         self._url = url.rstrip("/") + "/webhooks/gateway/messages"
         self._base = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"}
+        self._patience = timeout
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=min(1.0, timeout))
         self._session: aiohttp.ClientSession | None = None
         self._failures = 0
         self._silent_until = 0.0
 
+    @watch.asking
     async def ask(self, request: BotRequest) -> BotTurn:
         """Return the bot's turn.
 
@@ -68,8 +73,11 @@ class BotClient:
             BotError: `bot_timeout`, `bot_unreachable`, `bot_error_<status>`, `bot_malformed`, `bot_silent`
                 (no message: a failure, never a way to say nothing) or `bot_resting` (failed too often).
         """
-        if self._failures >= _OPEN_AFTER and time.monotonic() < self._silent_until:
-            raise BotError("bot_resting")
+        if self._failures >= _OPEN_AFTER:
+            now = time.monotonic()
+            if now < self._silent_until:
+                raise BotError("bot_resting")
+            self._silent_until = now + self._patience
         try:
             turn = await self._ask_twice(request)
         except BotError as error:
@@ -80,11 +88,16 @@ class BotClient:
         self._failures = 0
         return turn
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether it has failed so often that it is left alone."""
+        return self._failures >= _OPEN_AFTER
+
     async def is_ready(self) -> bool:
         """Tell whether the bot's server answers."""
         try:
             async with self._opened().get(
-                self._base + "/", timeout=aiohttp.ClientTimeout(total=1.0)
+                self._base + "/webhooks/gateway/health", timeout=aiohttp.ClientTimeout(total=1.0)
             ) as response:
                 return response.status < 500
         except (aiohttp.ClientError, TimeoutError, OSError):
@@ -115,7 +128,7 @@ class BotClient:
         raise AssertionError("unreachable")
 
     async def _post(self, body: dict[str, Any]) -> BotTurn:
-        async with self._opened().post(self._url, json=body) as response:
+        async with self._opened().post(self._url, json=body, headers=outgoing_headers()) as response:
             if response.status != 200:
                 raise BotError(f"bot_error_{response.status}")
             try:

@@ -8,6 +8,9 @@ import socket
 import uuid
 from collections.abc import Iterable
 
+_runs: set[str] = set()
+"""Runs inside this process; there is more than one only in tests."""
+
 
 class ClaimNames:
     """Gives every claim a name of its own: host, process, run and number.
@@ -20,10 +23,15 @@ class ClaimNames:
         self._host = socket.gethostname().replace(":", "_")[:60]
         self._run = uuid.uuid4().hex[:8]
         self._numbers = itertools.count(1)
+        _runs.add(self._run)
 
     def new(self) -> str:
         """Return a claim that nobody else ever has."""
         return f"{self._host}:{os.getpid()}:{self._run}:{next(self._numbers)}"
+
+    def retire(self) -> None:
+        """This run is over: what it still holds nobody will finish."""
+        _runs.discard(self._run)
 
     def dead(self, claims: Iterable[str]) -> list[str]:
         """Return those claims whose process no longer runs on this host."""
@@ -31,10 +39,10 @@ class ClaimNames:
 
     def _is_dead(self, claim: str) -> bool:
         host, pid, run, _number = claim.rsplit(":", 3)
-        if host != self._host or run == self._run:
+        if host != self._host:
             return False
         if int(pid) == os.getpid():
-            return True  # the process number was given out again, to us
+            return run not in _runs  # the process number was given out again, to us
         try:
             os.kill(int(pid), 0)
         except ProcessLookupError:

@@ -44,11 +44,13 @@ class ConversationCore:
         concurrency: int = 8,
     ) -> None:
         self._channels = {channel.name: channel for channel in channels}
-        claims = ClaimNames()
+        claims = self._claims = ClaimNames()
         self.events = LiveEvents(redis)
         self.outbox = Outbox(database, clock, self._channels, claims)
         self.announcer = Announcer(redis)
-        self.inbox = Inbox(database, clock, self.announcer, self.outbox, self.events)
+        self.inbox = Inbox(
+            database, clock, self.announcer, self.outbox, self.events, claims, join_pieces=join_pieces
+        )
         self.desk = Desk(database, clock, self.outbox, self.events)
         self.dispatcher = Dispatcher(
             database, clock, bot, self.outbox, self.events, claims, join_pieces=join_pieces
@@ -80,3 +82,4 @@ class ConversationCore:
         await self.worker.stop()
         await self.outbox.stop()
         await self.events.stop()
+        self._claims.retire()

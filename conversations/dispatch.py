@@ -9,19 +9,18 @@ knows from its tracker. A crash after it leaves the answer in the outbox. In bet
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import structlog
 
-from conversations import fragments, replies, repository
+from conversations import fragments, replies, repository, watch
 from conversations.bot_client import Bot, BotRequest
 from conversations.claims import ClaimNames
 from conversations.errors import BotError
 from conversations.events import DESK, LiveEvents
-from conversations.outbox import LEASE as SEND_LEASE
+from conversations.job import LEASE, Job
 from conversations.outbox import Outbox
 from conversations.replies import RETURN_TO_BOT, Reply
 from conversations.repository import Row
@@ -35,13 +34,11 @@ from vntext.normalise import normalise, strip_marks
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=25)
-"""Longer than the bot's time limit and its second try together."""
-
 _MOST_ATTEMPTS = 4
 _LOOKED_AT = 20
 _TYPING_AFTER = 0.5
 _FORM_ANSWER_WORDS = 8
+_MOST_FILES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +55,6 @@ class Outcome:
     handled: bool = False
     has_more: bool = False
     wait: float = 0.0
-
-
-@dataclass(slots=True)
-class _Job:
-    conversation: Row
-    group: list[Row]
-    previous: dict[str, Any] | None
-    claim: str
-
-    @property
-    def head(self) -> Row:
-        return self.group[0]
 
 
 class Dispatcher:
@@ -107,17 +92,20 @@ class Dispatcher:
     async def handle(self, conversation_id: str) -> Outcome:
         """Handle the next message of a conversation, if there is one and nobody else does."""
         job = await self._take(conversation_id)
-        if isinstance(job, Outcome):
-            return job
+        return job if isinstance(job, Outcome) else await self.work(job)
+
+    @watch.working
+    async def work(self, job: Job) -> Outcome:
+        """Handle what has been claimed already."""
         reply = await self._decide(job)
         return await self._finish(job, reply)
 
     # --- taking -------------------------------------------------------------------------------------------
 
-    async def _take(self, conversation_id: str) -> _Job | Outcome:
+    async def _take(self, conversation_id: str) -> Job | Outcome:
         claim = self._claims.new()
         now = self._clock.now()
-        async with self._database.write() as session:
+        async with self._database.write(durable=False) as session:
             conversation = await repository.claim_work(session, conversation_id, claim, now, now + LEASE)
             if conversation is None:
                 return Outcome()
@@ -130,21 +118,22 @@ class Dispatcher:
             head = group[0]
             await repository.start_attempt(session, [row["id"] for row in group], read_with=head["id"])
             previous = await repository.previous_turn(session, conversation_id, head["sequence"])
-        return _Job(conversation, group, previous, claim)
+        return Job(conversation, group, previous, claim)
 
     # --- deciding -----------------------------------------------------------------------------------------
 
-    async def _decide(self, job: _Job) -> Reply:
+    async def _decide(self, job: Job) -> Reply:
         if job.head["attempts"] >= _MOST_ATTEMPTS:
             # It has brought the process down before, or the database keeps failing: people look at it.
             return replies.bot_failed("too_many_attempts")
         try:
             return await self._reply(job)
         except BotError as error:
+            watch.bot_failed(error)
             log.warning("bot_failed", reason=error.reason, message_id=job.head["id"])
             return replies.bot_failed(error.reason)
 
-    async def _reply(self, job: _Job) -> Reply:
+    async def _reply(self, job: Job) -> Reply:
         text = fragments.joined_text(job.group)
         payload: dict[str, Any] = job.head["payload"] or {}
         postback: str | None = payload.get("postback")
@@ -168,12 +157,13 @@ class Dispatcher:
         async with self._database.read() as session:
             return await repository.queue_position(session, conversation["waiting_since"])
 
-    async def _ask(self, job: _Job, text: str, postback: str | None) -> Any:
+    async def _ask(self, job: Job, text: str, postback: str | None) -> Any:
         conversation, head = job.conversation, job.head
         payload: dict[str, Any] = head["payload"] or {}
         location = payload.get("location")
         if not text and location:
             text = say("conversation.kinds.location", **location)
+        files = _files(job)
         metadata: dict[str, Any] = {
             "message_id": head["id"],
             "conversation_id": conversation["id"],
@@ -182,31 +172,29 @@ class Dispatcher:
         }
         if location:
             metadata["location"] = location
+        if files:
+            metadata["attachments"] = files
         route = str((job.previous or {}).get("route") or "")
         if route.startswith("redirect_11"):
             metadata["after_emergency"] = route.removeprefix("redirect_")
         request = BotRequest(
             conversation=f"{conversation['id']}-{head['session']}",
             message_id=head["id"],
-            text=postback or text,
+            text=postback or text or say("conversation.kinds.sent"),
             postback=postback is not None,
             metadata=metadata,
         )
-        typing = asyncio.create_task(self._show_typing(conversation["id"]))
+        topics = (conversation_topic(conversation["id"]),)
+        loop = asyncio.get_running_loop()
+        typing = loop.call_later(_TYPING_AFTER, self._events.tell, topics, {"type": "typing"})
         try:
             return await self._bot.ask(request)
         finally:
             typing.cancel()
-            with suppress(asyncio.CancelledError):
-                await typing
-
-    async def _show_typing(self, conversation_id: str) -> None:
-        await asyncio.sleep(_TYPING_AFTER)
-        await self._events.publish(conversation_topic(conversation_id), type="typing")
 
     # --- finishing ----------------------------------------------------------------------------------------
 
-    async def _finish(self, job: _Job, reply: Reply) -> Outcome:
+    async def _finish(self, job: Job, reply: Reply) -> Outcome:
         """Mark the message done and write the answer, in one transaction, if the claim is still ours."""
         conversation_id: str = job.conversation["id"]
         now = self._clock.now()
@@ -224,11 +212,10 @@ class Dispatcher:
                 messages = ()
             else:
                 changes |= _owner_changes(current, reply, now)
-            send_is_free = current["send_until"] is None or current["send_until"] < now
-            send_claim = self._claims.new() if messages and send_is_free else None
-            if send_claim is not None:
-                changes |= {"send_claim": send_claim, "send_until": now + SEND_LEASE}
-            await say_in(
+            delivery = self._outbox.begin(current, now) if messages else None
+            if delivery is not None:
+                changes |= delivery.changes
+            said = await say_in(
                 session,
                 current,
                 messages,
@@ -239,15 +226,19 @@ class Dispatcher:
                 **changes,
             )
             rows = await repository.open_messages(session, conversation_id)
-        if send_claim is not None:
-            unsent = [row for row in rows if row["direction"] == "out"]
-            self._outbox.deliver_soon(current, unsent, send_claim)
+        watch.answered(current["channel"], turn)
+        if delivery is not None:
+            # Whoever holds the claim sends everything that waits, and in order.
+            unsent = said if delivery.claim is None else [row for row in rows if row["direction"] == "out"]
+            self._outbox.deliver_soon(current, unsent, delivery)
         await self._tell(current, changes.get("owner", current["owner"]))
         return Outcome(handled=True, has_more=any(row["direction"] == "in" for row in rows))
 
-    async def _close_group(self, session: Any, job: _Job, turn: dict[str, Any], failed: bool) -> None:
+    async def _close_group(self, session: Any, job: Job, turn: dict[str, Any], failed: bool) -> None:
         now = self._clock.now()
         state = "failed" if failed and job.head["attempts"] >= _MOST_ATTEMPTS else "done"
+        if state == "failed":
+            watch.given_up("in")
         for row in job.group:
             own = turn if row is job.head else {"route": turn["route"], "read_with": job.head["id"]}
             await repository.finish_inbound(session, row["id"], state=state, turn=own, at=now)
@@ -261,22 +252,35 @@ class Dispatcher:
             await self._events.publish(DESK, type="handled", conversation=before["id"])
 
 
-def _gate(job: _Job, text: str, postback: str | None) -> Reply | None:
+def _gate(job: Job, text: str, postback: str | None) -> Reply | None:
     """Return the answer of a gate before the bot, None when the bot is to answer."""
     if postback is not None:
         return None
     payload: dict[str, Any] = job.head["payload"] or {}
+    previous = job.previous or {}
+    is_in_form = previous.get("route") == "ticket" and not previous.get("ticket")
     if not text:
         if payload.get("location"):
             return None
+        files = _files(job)
+        if is_in_form and files:
+            return None
         attachments = payload.get("attachments") or [{"kind": job.head["kind"]}]
-        return replies.unreadable_kind(attachments[0]["kind"])
+        return replies.unreadable_kind(attachments[0]["kind"], files)
     # Inside a form "John Smith" or "Ia Der" is an answer, not another language.
-    is_form_answer = (job.previous or {}).get("route") == "ticket" and len(text.split()) <= _FORM_ANSWER_WORDS
+    is_form_answer = previous.get("route") == "ticket" and len(text.split()) <= _FORM_ANSWER_WORDS
     language = decide(text)
     if language.kind == "other" and not is_form_answer:
         return replies.not_vietnamese(language.reason)
     return None
+
+
+def _files(job: Job) -> list[dict[str, str]]:
+    """Return the stored files of a message, and of pictures without a word just before it."""
+    earlier: list[dict[str, str]] = (job.previous or {}).get("attachments") or []
+    carried = [file for row in job.group for file in (row["payload"] or {}).get("attachments", ())]
+    own = [{"id": file["file_id"], "kind": file["kind"]} for file in carried if file.get("file_id")]
+    return (earlier + own)[-_MOST_FILES:]
 
 
 def _wants_bot_back(text: str, postback: str | None) -> bool:

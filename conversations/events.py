@@ -1,8 +1,9 @@
 """Live events for web chats and consoles: small JSON notes by topic, by Redis pub/sub between processes.
 
 An event is a hint that something is new; whoever must not miss anything reads the database after it. Inside
-one process events are handed over directly, so that they work while Redis is away; what comes back from Redis
-with this process's own mark is dropped.
+one process events are handed over directly, so that they work while Redis is away. To the other processes
+they go a moment later, all of that moment as one note; what comes back with this process's own mark is
+dropped.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ DESK = "desk"
 
 _QUEUE_LIMIT = 200
 _RECONNECT_SECONDS = 1.0
+_GATHER_SECONDS = 0.01
+_MARK_LENGTH = 12
 
 Event = dict[str, Any]
 
@@ -42,9 +45,11 @@ class LiveEvents:
     def __init__(self, redis: RedisLink) -> None:
         self._redis = redis
         self._channel = redis.key("live")
-        self._origin = new_id()[:12]
+        self._origin = new_id()[:_MARK_LENGTH]
         self._queues: dict[str, set[asyncio.Queue[Event]]] = defaultdict(set)
         self._listener: asyncio.Task[None] | None = None
+        self._gathered: list[tuple[tuple[str, ...], Event]] = []
+        self._sender: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to listen to the other processes."""
@@ -52,16 +57,39 @@ class LiveEvents:
             self._listener = asyncio.create_task(self._listen(self._redis.url), name="live-events")
 
     async def stop(self) -> None:
-        """Stop listening."""
+        """Tell what has not been told, and stop listening."""
+        if self._sender is not None:
+            await end_tasks([self._sender])
+            self._sender = None
+            await self._send()
         if self._listener is not None:
             await end_tasks([self._listener])
             self._listener = None
 
     async def publish(self, *topics: str, **event: Any) -> None:
-        """Tell everybody who listens to any of `topics`; never raises and never waits long."""
+        """Tell everybody who listens to any of `topics`; never raises and never waits."""
+        self.tell(topics, event)
+
+    def tell(self, topics: tuple[str, ...], event: Event) -> None:
+        """Do the same, as a plain call inside the running loop."""
         self._deliver(topics, event)
-        body = json.dumps({"from": self._origin, "topics": topics, "event": event}, ensure_ascii=False)
-        await self._redis.call(lambda client: client.publish(self._channel, body))
+        if not self._redis.is_up:
+            return
+        self._gathered.append((topics, event))
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._send_gathered(), name="live-events-sender")
+
+    async def _send_gathered(self) -> None:
+        while self._gathered:
+            await asyncio.sleep(_GATHER_SECONDS)
+            await self._send()
+        self._sender = None
+
+    async def _send(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            body = self._origin + json.dumps(gathered, ensure_ascii=False)
+            await self._redis.call(lambda client: client.publish(self._channel, body))
 
     @asynccontextmanager
     async def subscribe(self, topic: str) -> AsyncIterator[asyncio.Queue[Event]]:
@@ -99,6 +127,7 @@ class LiveEvents:
         async with client.pubsub(ignore_subscribe_messages=True) as pubsub:
             await pubsub.subscribe(self._channel)
             async for note in pubsub.listen():
-                content = json.loads(note["data"])
-                if content["from"] != self._origin:
-                    self._deliver(content["topics"], content["event"])
+                body: str = note["data"]
+                if not body.startswith(self._origin):
+                    for topics, event in json.loads(body[_MARK_LENGTH:]):
+                        self._deliver(topics, event)

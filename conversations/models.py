@@ -26,6 +26,7 @@ from database.base import Base, JsonColumn, UtcDateTime
 _OPEN = text("state IN ('received', 'processing', 'pending')")
 _WORKED_ON = text("work_claim IS NOT NULL")
 _SENT_FROM = text("send_claim IS NOT NULL")
+_HANDLED = text("direction = 'in' AND handled_at IS NOT NULL")
 
 
 class ConversationRow(Base):
@@ -91,6 +92,8 @@ class MessageRow(Base):
         ),
         Index("ix_messages_open", "conversation_id", "state", sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index("ix_messages_open_created", "created_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
+        # Read in order by whoever learns from what was said (see `past_turns`).
+        Index("ix_messages_handled", "handled_at", "id", sqlite_where=_HANDLED, postgresql_where=_HANDLED),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)

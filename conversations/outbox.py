@@ -2,7 +2,8 @@
 
 Rows are written by whoever answers, in the transaction that closes the question. Here they are claimed,
 handed to the channel's connector and marked with what it said. A crash between sending and marking sends
-again: rows keep their id, so that a channel that can tell shows nothing twice.
+again: rows keep their id, so that a channel that can tell shows nothing twice. Such a channel needs no claim,
+and its rows are marked many at a time.
 """
 
 from __future__ import annotations
@@ -10,18 +11,19 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
 
-from conversations import repository
+from conversations import repository, watch
 from conversations.claims import ClaimNames
 from conversations.repository import Row
 from conversations.schemas import Button, Capabilities, OutboundMessage, SendResult
 from conversations.tasks import end_tasks
 from database.clock import Clock
-from database.engine import Database
+from database.engine import STORAGE_DOWN, Database
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +35,7 @@ _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 600.0
 _SWEEP_SECONDS = 1.0
 _LATE = timedelta(seconds=1)
+_MARK_SECONDS = 0.2
 
 
 class Channel(Protocol):
@@ -50,6 +53,19 @@ def pause_after(attempts: int) -> float:
     """Return seconds until the next try: doubling, with jitter so that not everybody comes back at once."""
     longest: float = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (attempts - 1))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The right to send what is about to be written.
+
+    Attributes:
+        claim: the conversation's send claim; None for a channel that needs none.
+        changes: what the writer sets on the conversation in the same unit of work.
+    """
+
+    claim: str | None = None
+    changes: dict[str, Any] = field(default_factory=dict)
 
 
 class Outbox:
@@ -71,6 +87,8 @@ class Outbox:
         self._claims = claims
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._sweeper: asyncio.Task[None] | None = None
+        self._shown: list[str] = []
+        self._marking: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to look for rows that wait: left by a crash, or due again after a failure."""
@@ -85,28 +103,39 @@ class Outbox:
         if self._tasks:
             _done, late = await asyncio.wait(list(self._tasks), timeout=patience)
             await end_tasks(late)
+        await self._mark_now()
 
     async def settle(self) -> None:
         """Wait until nothing is being sent."""
         while self._tasks:
             await asyncio.wait(list(self._tasks))
+        await self._mark_now()
 
     def capabilities(self, channel: str) -> Capabilities:
         """Return what a channel can show; an unknown one gets plain short texts."""
         connector = self._channels.get(channel)
         return connector.capabilities if connector else Capabilities(max_text=1_000, buttons=False)
 
-    def new_claim(self) -> str:
-        """Return a claim for `deliver_soon`."""
-        return self._claims.new()
+    def begin(self, conversation: Row, now: datetime) -> Delivery | None:
+        """Return the right to send in a locked conversation; None while somebody else sends there."""
+        if self.capabilities(conversation["channel"]).repeatable:
+            return Delivery()
+        if conversation["send_until"] is not None and conversation["send_until"] >= now:
+            return None
+        claim = self._claims.new()
+        return Delivery(claim, {"send_claim": claim, "send_until": now + LEASE})
 
     def kick(self, conversation_id: str) -> None:
         """Send what is due in a conversation, soon and in the background."""
         self._spawn(self.drain(conversation_id), conversation_id)
 
-    def deliver_soon(self, conversation: Row, rows: Sequence[Row], claim: str) -> None:
-        """Send rows that the caller has written and claimed in one transaction, in the background."""
-        self._spawn(self._deliver(conversation, rows, claim), str(conversation["id"]))
+    def deliver_soon(self, conversation: Row, rows: Sequence[Row], delivery: Delivery) -> None:
+        """Send, in the background, rows that were written in the unit of work that took `delivery`."""
+        if delivery.claim is None:
+            work = self._show(conversation, rows)
+        else:
+            work = self._deliver(conversation, rows, delivery.claim)
+        self._spawn(work, str(conversation["id"]))
 
     async def drain(self, conversation_id: str) -> None:
         """Send everything that is due in a conversation, unless somebody else is doing so."""
@@ -141,6 +170,37 @@ class Outbox:
             # The claim runs out and the sweeper tries again.
             log.error("outbox_failed", error=repr(type(error)), exc_info=error)
 
+    async def _show(self, conversation: Row, rows: Sequence[Row]) -> None:
+        """Send by a channel that shows a repeat only once; what it does not take the sweeper sends again."""
+        connector = self._channels[conversation["channel"]]
+        for row in rows:
+            if (await self._send(connector, conversation, row)).status == "accepted":
+                self._shown.append(row["id"])
+        if self._shown and self._marking is None:
+            self._marking = asyncio.create_task(self._mark_later(), name="outbox-marks")
+
+    async def _mark_later(self) -> None:
+        await asyncio.sleep(_MARK_SECONDS)
+        self._marking = None
+        await self._mark_shown()
+
+    async def _mark_now(self) -> None:
+        if self._marking is not None:
+            await end_tasks([self._marking])
+            self._marking = None
+        await self._mark_shown()
+
+    async def _mark_shown(self) -> None:
+        shown, self._shown = self._shown, []
+        if not shown:
+            return
+        try:
+            async with self._database.write(durable=False) as session:
+                await repository.mark_sent(session, shown, self._clock.now())
+        except STORAGE_DOWN as error:
+            # They stay as they are: the sweeper sends them again, and each is shown once.
+            log.warning("not_marked", count=len(shown), error=type(error).__name__)
+
     async def _deliver(self, conversation: Row, rows: Sequence[Row], claim: str) -> None:
         todo: Sequence[Row] | None = rows
         while todo:
@@ -166,6 +226,7 @@ class Outbox:
                 break
         return await self._record_and_look(conversation["id"], results, claim)
 
+    @watch.sending
     async def _send(self, connector: Channel | None, conversation: Row, row: Row) -> SendResult:
         if connector is None:
             return SendResult.transient("no_connector")
@@ -226,9 +287,7 @@ class Outbox:
         now = self._clock.now()
         plain = [row for row, result in results if result.status == "accepted" and result.provider_id is None]
         if plain:
-            await repository.change_messages(
-                session, [row["id"] for row in plain], state="sent", handled_at=now, error=None
-            )
+            await repository.mark_sent(session, [row["id"] for row in plain], now)
         for row, result in results:
             attempts = row["attempts"] + 1
             if result.status == "accepted":
@@ -241,6 +300,7 @@ class Outbox:
                     "error": None,
                 }
             elif result.status == "permanent" or attempts >= _MOST_ATTEMPTS:
+                watch.given_up("out")
                 log.warning("send_failed", message_id=row["id"], error=result.error, attempts=attempts)
                 changes = {"state": "failed", "handled_at": now, "error": (result.error or "")[:300]}
             else:

@@ -1,12 +1,13 @@
 """Redis that may be away: short time limits, and a pause before it is asked again.
 
 Everything Redis does here can be done without it, only slower. What must never happen is that every message
-waits for a server that is down, so after a failure nobody asks for a second.
+waits for a server that is down or hangs, so after a failure nobody asks until a task of its own has found it
+back.
 """
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -16,9 +17,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from conversations.tasks import end_tasks
+
 log = structlog.get_logger(__name__)
 
-_PAUSE_SECONDS = 1.0
+_PAUSE_SECONDS = 0.5
 _CONNECT_SECONDS = 0.5
 _ANSWER_SECONDS = 1.0
 
@@ -55,8 +58,7 @@ class RedisLink:
         self.url = url
         self._prefix = f"1022:{instance}:" if instance else "1022:"
         self.client: RedisClient | None = connect(url) if url else None
-        self._silent_until = 0.0
-        self._was_up: bool | None = None
+        self._probe: asyncio.Task[None] | None = None
 
     def key(self, name: str) -> str:
         """Return this instance's name for a key, stream or channel."""
@@ -64,33 +66,35 @@ class RedisLink:
 
     @property
     def is_up(self) -> bool:
-        """Whether the last call worked, or enough time has passed to try again."""
-        return self.client is not None and time.monotonic() >= self._silent_until
+        """Whether it worked when it was last asked, or was never asked."""
+        return self.client is not None and self._probe is None
 
     async def call(self, work: Callable[[RedisClient], Awaitable[T]]) -> T | None:
         """Run `work` with the client; None when Redis is away (which is logged once, not per message)."""
         if self.client is None or not self.is_up:
             return None
         try:
-            result = await work(self.client)
+            return await work(self.client)
         except UNAVAILABLE as error:
-            self.failed(error)
+            self._failed(error)
             return None
-        self.worked()
-        return result
 
-    def failed(self, error: BaseException) -> None:
-        """Note that a call failed: nobody asks for a moment."""
-        self._silent_until = time.monotonic() + _PAUSE_SECONDS
-        if self._was_up is not False:
+    def _failed(self, error: BaseException) -> None:
+        if self._probe is None:
             log.warning("redis_down", error=type(error).__name__)
-        self._was_up = False
+            self._probe = asyncio.create_task(self._until_back(), name="redis-probe")
 
-    def worked(self) -> None:
-        """Note that a call worked."""
-        if self._was_up is False:
+    async def _until_back(self) -> None:
+        assert self.client is not None
+        while True:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            try:
+                await self.client.ping()
+            except UNAVAILABLE:
+                continue
             log.info("redis_back")
-        self._was_up = True
+            self._probe = None
+            return
 
     async def ping(self) -> bool:
         """Tell whether Redis answers now."""
@@ -99,12 +103,13 @@ class RedisLink:
         try:
             await self.client.ping()
         except UNAVAILABLE as error:
-            self.failed(error)
+            self._failed(error)
             return False
-        self.worked()
         return True
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._probe is not None:
+            await end_tasks([self._probe])
         if self.client is not None:
             await self.client.aclose()

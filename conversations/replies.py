@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,14 +99,17 @@ def queue_message(position: int, turn: Turn | None = None) -> BotMessage:
     return BotMessage(text=text, buttons=(back,), turn=turn)
 
 
-def unreadable_kind(kind: str) -> Reply:
-    """A picture, file, video or sticker without a word; a voice message goes to a person."""
+def unreadable_kind(kind: str, files: Sequence[Mapping[str, str]] = ()) -> Reply:
+    """A picture, file, video or sticker without a word; a voice message goes to a person.
+
+    The turn remembers `files`, so that the next message can be a report with them.
+    """
     if kind == "voice":
         reason = say("conversation.kinds.voice_reason")
         turn = _turn("handoff", handoff={"reason": reason})
     else:
         reason = None
-        turn = _turn("unclear", kind=kind)
+        turn = _turn("unclear", kind=kind, attachments=list(files))
     text = say(f"conversation.kinds.{kind if kind in lookup('conversation.kinds') else 'empty'}")
     return Reply((BotMessage(text=text, turn=turn),), turn, hand_over=reason)
 
@@ -127,6 +130,7 @@ def from_bot(answer: BotTurn) -> Reply:
         record |= turns[0]
     record["intent"] = answer.intent.name
     record["confidence"] = answer.intent.confidence
+    record["model"] = answer.model
     record["ranking"] = [{"name": rank.name, "confidence": rank.confidence} for rank in answer.ranking[:5]]
     record["aspects"] = _joined(turn.get("aspects") or [] for turn in turns)
     record["procedures"] = _ranked(turn.get("procedures") or [] for turn in turns)

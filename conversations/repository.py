@@ -2,6 +2,7 @@
 
 Every function takes the session of the caller's unit of work. Rows are read as mappings and turned into the
 views of `schemas`, never into live ORM objects: there is nothing to load lazily and nothing to flush.
+Statements that every message needs are built once: building one costs more than running it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, RowMapping, Table, and_, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    CursorResult,
+    RowMapping,
+    Table,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,28 +37,33 @@ from conversations.schemas import (
     ConversationView,
     MessageView,
 )
+from database.base import UtcDateTime
 
 _CONVERSATIONS = cast(Table, ConversationRow.__table__)
-_MESSAGES = cast(Table, MessageRow.__table__)
+MESSAGES = cast(Table, MessageRow.__table__)
 C = _CONVERSATIONS.c
-M = _MESSAGES.c
+M = MESSAGES.c
 
-UNHANDLED = ("received", "processing")
+_IS_UNHANDLED = M.state.in_([literal_column("'received'"), literal_column("'processing'")])
 
 Row = RowMapping | dict[str, Any]
 """A row by column name, as read or as written."""
 
 
-def insert_or_ignore(session: AsyncSession, table: Any) -> Any:
+_INSERTS = {
+    (name, table.name): dialect.insert(table).on_conflict_do_nothing()
+    for name, dialect in (("postgresql", postgresql), ("sqlite", sqlite))
+    for table in (_CONVERSATIONS, MESSAGES)
+}
+
+
+def insert_or_ignore(session: AsyncSession, table: Table) -> Any:
     """Return an INSERT that does nothing when a unique constraint is already met."""
-    dialect = session.get_bind().dialect.name
-    if dialect == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing()
-    return sqlite.insert(table).on_conflict_do_nothing()
+    return _INSERTS[session.get_bind().dialect.name, table.name]
 
 
-async def _changed(session: AsyncSession, statement: Any) -> int:
-    result = await session.execute(statement)
+async def _changed(session: AsyncSession, statement: Any, values: dict[str, Any] | None = None) -> int:
+    result = await session.execute(statement, values)
     assert isinstance(result, CursorResult)
     return result.rowcount
 
@@ -51,30 +71,40 @@ async def _changed(session: AsyncSession, statement: Any) -> int:
 # --- conversations ------------------------------------------------------------------------------------------
 
 
+_WHICH: BindParameter[str] = bindparam("which")
+"""The id of the one row that is meant; other parameters of an UPDATE are the columns it sets."""
+
+_LOCK_BY_USER = (
+    select(_CONVERSATIONS)
+    .where(C.channel == bindparam("channel"), C.external_user_id == bindparam("user"))
+    .with_for_update()
+)
+_FIND_BY_USER = select(_CONVERSATIONS).where(
+    C.channel == bindparam("channel"), C.external_user_id == bindparam("user")
+)
+_LOCK = select(_CONVERSATIONS).where(C.id == _WHICH).with_for_update()
+_CHANGE_CONVERSATION = update(_CONVERSATIONS).where(C.id == _WHICH)
+
+
 async def lock_by_user(session: AsyncSession, channel: str, external_user_id: str) -> Row | None:
     """Return the conversation and keep every other writer off it until the unit of work ends."""
-    query = (
-        select(_CONVERSATIONS)
-        .where(C.channel == channel, C.external_user_id == external_user_id)
-        .with_for_update()
-    )
-    return (await session.execute(query)).mappings().first()
+    found = await session.execute(_LOCK_BY_USER, {"channel": channel, "user": external_user_id})
+    return found.mappings().first()
 
 
 async def lock(session: AsyncSession, conversation_id: str) -> Row | None:
     """Return the conversation by id, locked as in `lock_by_user`."""
-    query = select(_CONVERSATIONS).where(C.id == conversation_id).with_for_update()
-    return (await session.execute(query)).mappings().first()
+    return (await session.execute(_LOCK, {"which": conversation_id})).mappings().first()
 
 
 async def create_conversation(session: AsyncSession, values: dict[str, Any]) -> None:
     """Insert a conversation; when another process was first, theirs stays."""
-    await session.execute(insert_or_ignore(session, _CONVERSATIONS).values(**values))
+    await session.execute(insert_or_ignore(session, _CONVERSATIONS), values)
 
 
 async def change_conversation(session: AsyncSession, conversation_id: str, /, **values: Any) -> None:
     """Set columns of one conversation."""
-    await session.execute(update(_CONVERSATIONS).where(C.id == conversation_id).values(**values))
+    await session.execute(_CHANGE_CONVERSATION, {"which": conversation_id, **values})
 
 
 async def find(session: AsyncSession, conversation_id: str) -> ConversationView | None:
@@ -85,8 +115,8 @@ async def find(session: AsyncSession, conversation_id: str) -> ConversationView 
 
 async def find_by_user(session: AsyncSession, channel: str, external_user_id: str) -> ConversationView | None:
     """Return the conversation of one person on one channel."""
-    query = select(_CONVERSATIONS).where(C.channel == channel, C.external_user_id == external_user_id)
-    row = (await session.execute(query)).mappings().first()
+    found = await session.execute(_FIND_BY_USER, {"channel": channel, "user": external_user_id})
+    row = found.mappings().first()
     return conversation_view(row) if row else None
 
 
@@ -160,18 +190,39 @@ async def waiting_untold(session: AsyncSession, since: datetime, limit: int) -> 
 # --- claims -------------------------------------------------------------------------------------------------
 
 
+_NOW = bindparam("now", type_=UtcDateTime())
+_CLAIM_WORK = (
+    update(_CONVERSATIONS)
+    .where(
+        C.id == _WHICH,
+        or_(C.work_until.is_(None), C.work_until < _NOW),
+        exists().where(M.conversation_id == _WHICH, IS_OPEN, _IS_UNHANDLED),
+    )
+    .returning(_CONVERSATIONS)
+)
+_CLAIM_SEND = (
+    update(_CONVERSATIONS)
+    .where(
+        C.id == _WHICH,
+        or_(C.send_until.is_(None), C.send_until < _NOW),
+        exists().where(
+            M.conversation_id == _WHICH,
+            IS_OPEN,
+            M.state == "pending",
+            or_(M.next_attempt_at.is_(None), M.next_attempt_at <= _NOW),
+        ),
+    )
+    .returning(_CONVERSATIONS)
+)
+_HOLDS_SEND = update(_CONVERSATIONS).where(C.id == _WHICH, C.send_claim == bindparam("held"))
+
+
 async def claim_work(
     session: AsyncSession, conversation_id: str, claim: str, now: datetime, until: datetime
 ) -> Row | None:
     """Take the conversation's inbound work if there is any and nobody has it; return the conversation."""
-    waiting = exists().where(M.conversation_id == conversation_id, IS_OPEN, M.state.in_(UNHANDLED))
-    statement = (
-        update(_CONVERSATIONS)
-        .where(C.id == conversation_id, or_(C.work_until.is_(None), C.work_until < now), waiting)
-        .values(work_claim=claim, work_until=until)
-        .returning(_CONVERSATIONS)
-    )
-    row: Row | None = (await session.execute(statement)).mappings().first()
+    values = {"which": conversation_id, "now": now, "work_claim": claim, "work_until": until}
+    row: Row | None = (await session.execute(_CLAIM_WORK, values)).mappings().first()
     return row
 
 
@@ -179,30 +230,15 @@ async def claim_send(
     session: AsyncSession, conversation_id: str, claim: str, now: datetime, until: datetime
 ) -> Row | None:
     """Take the conversation's outbound work if something is due and nobody has it."""
-    due = exists().where(
-        M.conversation_id == conversation_id,
-        IS_OPEN,
-        M.state == "pending",
-        or_(M.next_attempt_at.is_(None), M.next_attempt_at <= now),
-    )
-    statement = (
-        update(_CONVERSATIONS)
-        .where(C.id == conversation_id, or_(C.send_until.is_(None), C.send_until < now), due)
-        .values(send_claim=claim, send_until=until)
-        .returning(_CONVERSATIONS)
-    )
-    row: Row | None = (await session.execute(statement)).mappings().first()
+    values = {"which": conversation_id, "now": now, "send_claim": claim, "send_until": until}
+    row: Row | None = (await session.execute(_CLAIM_SEND, values)).mappings().first()
     return row
 
 
 async def holds_send(session: AsyncSession, conversation_id: str, claim: str, until: datetime | None) -> bool:
     """Renew the send claim until `until`, or give it up with None; False when it is no longer ours."""
-    statement = (
-        update(_CONVERSATIONS)
-        .where(C.id == conversation_id, C.send_claim == claim)
-        .values(send_claim=claim if until else None, send_until=until)
-    )
-    return await _changed(session, statement) == 1
+    left = {"send_claim": claim if until else None, "send_until": until}
+    return await _changed(session, _HOLDS_SEND, {"which": conversation_id, "held": claim, **left}) == 1
 
 
 async def release_work(session: AsyncSession, conversation_id: str, claim: str) -> None:
@@ -238,7 +274,7 @@ async def unclaimed_work(session: AsyncSession, before: datetime, now: datetime,
         .join(_CONVERSATIONS, C.id == M.conversation_id)
         .where(
             IS_OPEN,
-            M.state.in_(UNHANDLED),
+            _IS_UNHANDLED,
             M.created_at < before,
             or_(C.work_until.is_(None), C.work_until < now),
         )
@@ -274,15 +310,45 @@ async def unclaimed_sends(session: AsyncSession, before: datetime, now: datetime
 # --- messages -----------------------------------------------------------------------------------------------
 
 
+_OF = M.conversation_id == bindparam("conversation")
+_LIMIT: BindParameter[int] = bindparam("limit")
+_IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
+_INSERT_MESSAGE = insert(MESSAGES)
+_UNHANDLED = (
+    select(MESSAGES)
+    .where(_OF, IS_OPEN, _IS_UNHANDLED)
+    .order_by(M.provider_timestamp, M.sequence)
+    .limit(_LIMIT)
+)
+_HAS_UNHANDLED = select(M.id).where(_OF, IS_OPEN, _IS_UNHANDLED).limit(1)
+_OPEN_MESSAGES = select(MESSAGES).where(_OF, IS_OPEN).order_by(M.sequence)
+_PREVIOUS_TURN = (
+    select(M.turn)
+    .where(_OF, M.sequence < bindparam("before"), M.direction == "in")
+    .order_by(M.sequence.desc())
+    .limit(1)
+)
+_CHANGE_MESSAGES = update(MESSAGES).where(M.id.in_(_IDS))
+_START_ATTEMPT = (
+    update(MESSAGES)
+    .where(M.id.in_(_IDS))
+    .values(state="processing", read_with=bindparam("head"), attempts=M.attempts + 1)
+)
+_FINISH_INBOUND = update(MESSAGES).where(M.id == _WHICH, _IS_UNHANDLED)
+_PENDING = select(MESSAGES).where(_OF, IS_OPEN, M.state == "pending").order_by(M.sequence).limit(_LIMIT)
+_HISTORY = select(MESSAGES).where(_OF, M.sequence > bindparam("after")).order_by(M.sequence).limit(_LIMIT)
+_LATEST = select(MESSAGES).where(_OF).order_by(M.sequence.desc()).limit(_LIMIT)
+
+
 async def add_inbound(session: AsyncSession, values: dict[str, Any]) -> bool:
     """Insert an inbound message; False when this provider message is already here."""
-    return await _changed(session, insert_or_ignore(session, _MESSAGES).values(**values)) == 1
+    return await _changed(session, insert_or_ignore(session, MESSAGES), values) == 1
 
 
 async def add_outbound(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Insert outbound messages."""
     if rows:
-        await session.execute(insert(_MESSAGES), list(rows))
+        await session.execute(_INSERT_MESSAGE, list(rows))
 
 
 async def find_by_provider_id(session: AsyncSession, channel: str, provider_id: str) -> Row | None:
@@ -295,37 +361,31 @@ async def find_by_provider_id(session: AsyncSession, channel: str, provider_id: 
 
 async def find_by_key(session: AsyncSession, conversation_id: str, key: str) -> MessageView | None:
     """Return the message that was written under an idempotency key."""
-    query = select(_MESSAGES).where(M.conversation_id == conversation_id, M.idempotency_key == key)
+    query = select(MESSAGES).where(M.conversation_id == conversation_id, M.idempotency_key == key)
     row = (await session.execute(query)).mappings().first()
     return message_view(row) if row else None
 
 
 async def unhandled(session: AsyncSession, conversation_id: str, limit: int) -> list[Row]:
     """Return inbound messages not yet handled, in the order they were said."""
-    query = (
-        select(_MESSAGES)
-        .where(M.conversation_id == conversation_id, IS_OPEN, M.state.in_(UNHANDLED))
-        .order_by(M.provider_timestamp, M.sequence)
-        .limit(limit)
-    )
-    return list((await session.execute(query)).mappings())
+    values = {"conversation": conversation_id, "limit": limit}
+    return list((await session.execute(_UNHANDLED, values)).mappings())
+
+
+async def has_unhandled(session: AsyncSession, conversation_id: str) -> bool:
+    """Tell whether a message waits or is being worked on."""
+    return (await session.execute(_HAS_UNHANDLED, {"conversation": conversation_id})).first() is not None
 
 
 async def open_messages(session: AsyncSession, conversation_id: str) -> list[Row]:
     """Return what is still to be handled or sent, by sequence."""
-    query = select(_MESSAGES).where(M.conversation_id == conversation_id, IS_OPEN).order_by(M.sequence)
-    return list((await session.execute(query)).mappings())
+    return list((await session.execute(_OPEN_MESSAGES, {"conversation": conversation_id})).mappings())
 
 
 async def previous_turn(session: AsyncSession, conversation_id: str, sequence: int) -> dict[str, Any] | None:
     """Return the turn record of the citizen's message before `sequence`, if it has one."""
-    query = (
-        select(M.turn)
-        .where(M.conversation_id == conversation_id, M.sequence < sequence, M.direction == "in")
-        .order_by(M.sequence.desc())
-        .limit(1)
-    )
-    turn: dict[str, Any] | None = (await session.execute(query)).scalar()
+    values = {"conversation": conversation_id, "before": sequence}
+    turn: dict[str, Any] | None = (await session.execute(_PREVIOUS_TURN, values)).scalar()
     return turn
 
 
@@ -342,66 +402,53 @@ async def offered(session: AsyncSession, conversation_id: str, limit: int) -> li
 
 async def change_messages(session: AsyncSession, ids: Sequence[str], **values: Any) -> int:
     """Set columns of messages; return how many there were."""
-    return await _changed(session, update(_MESSAGES).where(M.id.in_(ids)).values(**values))
+    return await _changed(session, _CHANGE_MESSAGES, {"ids": list(ids), **values})
+
+
+async def mark_sent(session: AsyncSession, ids: Sequence[str], at: datetime) -> None:
+    """Note that a channel has taken messages."""
+    await session.execute(
+        _CHANGE_MESSAGES, {"ids": list(ids), "state": "sent", "handled_at": at, "error": None}
+    )
 
 
 async def start_attempt(session: AsyncSession, ids: Sequence[str], read_with: str) -> None:
     """Mark messages as being worked on, as one piece."""
-    await session.execute(
-        update(_MESSAGES)
-        .where(M.id.in_(ids))
-        .values(state="processing", read_with=read_with, attempts=M.attempts + 1)
-    )
+    await session.execute(_START_ATTEMPT, {"ids": list(ids), "head": read_with})
 
 
 async def finish_inbound(
     session: AsyncSession, message_id: str, *, state: str, turn: dict[str, Any], at: datetime
 ) -> bool:
     """Close an inbound message; False when somebody else has closed it already."""
-    statement = (
-        update(_MESSAGES)
-        .where(M.id == message_id, M.state.in_(UNHANDLED))
-        .values(state=state, turn=turn, handled_at=at)
-    )
-    return await _changed(session, statement) == 1
+    values = {"which": message_id, "state": state, "turn": turn, "handled_at": at}
+    return await _changed(session, _FINISH_INBOUND, values) == 1
 
 
 async def pending(session: AsyncSession, conversation_id: str, limit: int) -> list[Row]:
     """Return unsent messages in order."""
-    query = (
-        select(_MESSAGES)
-        .where(M.conversation_id == conversation_id, IS_OPEN, M.state == "pending")
-        .order_by(M.sequence)
-        .limit(limit)
-    )
-    return list((await session.execute(query)).mappings())
+    values = {"conversation": conversation_id, "limit": limit}
+    return list((await session.execute(_PENDING, values)).mappings())
 
 
 async def history(
     session: AsyncSession, conversation_id: str, *, after: int = 0, limit: int = 200
 ) -> list[MessageView]:
     """Return messages after a sequence, oldest first."""
-    query = (
-        select(_MESSAGES)
-        .where(M.conversation_id == conversation_id, M.sequence > after)
-        .order_by(M.sequence)
-        .limit(limit)
-    )
-    return [message_view(row) for row in (await session.execute(query)).mappings()]
+    values = {"conversation": conversation_id, "after": after, "limit": limit}
+    return [message_view(row) for row in (await session.execute(_HISTORY, values)).mappings()]
 
 
 async def latest(session: AsyncSession, conversation_id: str, limit: int) -> list[MessageView]:
     """Return the newest messages, oldest first."""
-    query = (
-        select(_MESSAGES).where(M.conversation_id == conversation_id).order_by(M.sequence.desc()).limit(limit)
-    )
-    rows = list((await session.execute(query)).mappings())
+    values = {"conversation": conversation_id, "limit": limit}
+    rows = list((await session.execute(_LATEST, values)).mappings())
     return [message_view(row) for row in reversed(rows)]
 
 
 async def get_message(session: AsyncSession, message_id: str) -> MessageView | None:
     """Return one message by id."""
-    row = (await session.execute(select(_MESSAGES).where(M.id == message_id))).mappings().first()
+    row = (await session.execute(select(MESSAGES).where(M.id == message_id))).mappings().first()
     return message_view(row) if row else None
 
 
@@ -440,4 +487,5 @@ def message_view(row: Row) -> MessageView:
         state=row["state"],
         error=row["error"],
         created_at=row["created_at"],
+        provider_message_id=row["provider_message_id"],
     )

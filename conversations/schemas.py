@@ -62,13 +62,21 @@ class Location(BaseModel):
 
 
 class Attachment(BaseModel):
-    """A file the citizen sent, by address; nothing is fetched when it is received."""
+    """A file the citizen sent: kept here (`file_id`), or at the provider, by address.
+
+    Nothing is fetched when a message is received. `size` in bytes, `width` and `height` in pixels.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     kind: Literal["image", "file", "voice", "video", "sticker"]
-    url: str = Field(max_length=2_000)
+    url: str = Field(default="", max_length=2_000)
     name: str | None = Field(default=None, max_length=300)
+    file_id: str | None = Field(default=None, max_length=32)
+    content_type: str | None = Field(default=None, max_length=100)
+    size: int | None = None
+    width: int | None = None
+    height: int | None = None
 
 
 class InboundMessage(BaseModel):
@@ -180,10 +188,11 @@ class BotIntent(BaseModel):
 
 
 class BotTurn(BaseModel):
-    """The gateway's answer to one message."""
+    """The gateway's answer to one message; `model` says which trained model read it."""
 
     message_id: str
     replayed: bool = False
+    model: str | None = None
     intent: BotIntent = BotIntent()
     ranking: list[BotIntent] = []
     entities: list[dict[str, Any]] = []
@@ -209,6 +218,7 @@ class MessageView:
     state: str
     error: str | None
     created_at: datetime
+    provider_message_id: str | None = None
 
     @property
     def route(self) -> str | None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from conversations import replies, repository
+from conversations import fragments, replies, repository, watch
 from conversations.announce import Announcer
+from conversations.claims import ClaimNames
 from conversations.errors import StorageUnavailableError
 from conversations.events import DESK, LiveEvents
-from conversations.outbox import LEASE, Outbox
+from conversations.job import LEASE, Job
+from conversations.outbox import Delivery, Outbox
 from conversations.replies import Reply
 from conversations.repository import Row
 from conversations.schemas import (
@@ -29,7 +30,7 @@ from conversations.schemas import (
 from conversations.writing import preview, say_in
 from database.base import new_id
 from database.clock import Clock
-from database.engine import Database
+from database.engine import STORAGE_DOWN, Database
 from vntext.catalogue import lookup, say
 
 log = structlog.get_logger(__name__)
@@ -38,9 +39,9 @@ SESSION_IDLE = timedelta(hours=24)
 """After so long a silence a conversation starts anew; its history stays."""
 
 _OFFERS_LOOKED_AT = 60
-
-STORAGE_DOWN = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
-"""What the database drivers raise when the database cannot be used."""
+_STORE_SECONDS = 10.0
+_EMERGENCY_STORE_SECONDS = 2.0
+"""A database that hangs must not keep somebody in danger waiting for the number to call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ class _Stored:
     message_id: str
     sequence: int
     answer: list[dict[str, Any]]
-    claim: str | None
+    delivery: Delivery | None
+    job: Job | None
 
 
 class Inbox:
@@ -84,17 +86,31 @@ class Inbox:
         announcer: tells the workers.
         outbox: sends the answers to emergencies.
         events: tells consoles and other open pages.
+        claims: names for the claims of work that this process goes on with itself.
+        join_pieces: pieces of one message are read together, so that some have to wait.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, announcer: Announcer, outbox: Outbox, events: LiveEvents
+        self,
+        database: Database,
+        clock: Clock,
+        announcer: Announcer,
+        outbox: Outbox,
+        events: LiveEvents,
+        claims: ClaimNames,
+        *,
+        join_pieces: bool = True,
     ) -> None:
         self._database = database
         self._clock = clock
         self._announcer = announcer
         self._outbox = outbox
         self._events = events
+        self._claims = claims
+        self._join_pieces = join_pieces
+        self._storing: set[asyncio.Task[_Stored | None]] = set()
 
+    @watch.receiving
     async def receive(self, message: InboundMessage) -> Received:
         """Store a message once and see that it is worked on.
 
@@ -107,7 +123,7 @@ class Inbox:
         """
         emergency = None if message.postback else replies.emergency(message.text)
         try:
-            stored = await self._store(message, emergency)
+            stored = await self._store_in_time(message, emergency)
             if stored is None:
                 return await self._known(message)
         except STORAGE_DOWN as error:
@@ -115,10 +131,14 @@ class Inbox:
             said = emergency.messages[0].text if emergency else None
             raise StorageUnavailableError(said) from error
         conversation_id: str = stored.conversation["id"]
-        if emergency is None:
+        if emergency is not None:
+            watch.answered(message.channel, emergency.turn, correlation_id=stored.message_id)
+        if stored.job is not None:
+            self._announcer.hand_over(stored.job)
+        elif emergency is None:
             await self._announcer.announce(conversation_id)
-        elif stored.claim is not None:
-            self._outbox.deliver_soon(stored.conversation, stored.answer, stored.claim)
+        elif stored.delivery is not None:
+            self._outbox.deliver_soon(stored.conversation, stored.answer, stored.delivery)
         topics = [conversation_topic(conversation_id), DESK]
         if stored.sequence == 1:
             topics.append(visitor_topic(message.channel, message.external_user_id))
@@ -179,6 +199,25 @@ class Inbox:
         assert row is not None
         return Received(row["id"], row["conversation_id"], row["sequence"], duplicate=True)
 
+    async def _store_in_time(self, message: InboundMessage, emergency: Reply | None) -> _Stored | None:
+        """Store a message, or raise TimeoutError while the database hangs.
+
+        Should it get stored after all, a repeat of the same message finds it, and so do the workers.
+        """
+        storing = asyncio.create_task(self._store(message, emergency))
+        self._storing.add(storing)
+        storing.add_done_callback(self._forget)
+        patience = _STORE_SECONDS if emergency is None else _EMERGENCY_STORE_SECONDS
+        done, _late = await asyncio.wait({storing}, timeout=patience)
+        if not done:
+            raise TimeoutError("the database does not answer")
+        return storing.result()
+
+    def _forget(self, storing: asyncio.Task[_Stored | None]) -> None:
+        self._storing.discard(storing)
+        if not storing.cancelled():
+            storing.exception()  # whoever waited has heard of it
+
     async def _store(self, message: InboundMessage, emergency: Reply | None) -> _Stored | None:
         """Write the message; None when it was here before."""
         now = self._clock.now()
@@ -225,28 +264,32 @@ class Inbox:
         sequence: int = conversation["next_sequence"]
         kind, text, payload = await self._content(session, conversation["id"], message)
         message_id = new_id()
-        is_new = await repository.add_inbound(
-            session,
-            {
-                "id": message_id,
-                "conversation_id": conversation["id"],
-                "sequence": sequence,
-                "session": changes.get("session", conversation["session"]),
-                "direction": "in",
-                "author": "citizen",
-                "channel": message.channel,
-                "provider_message_id": message.provider_message_id,
-                "kind": kind,
-                "text": text,
-                "payload": payload,
-                "turn": {**emergency.turn, "latency_ms": 0} if emergency else None,
-                "state": "done" if emergency else "received",
-                "attempts": 0,
-                "provider_timestamp": message.provider_timestamp or now,
-                "created_at": now,
-                "handled_at": now if emergency else None,
-            },
-        )
+        row = {
+            "id": message_id,
+            "conversation_id": conversation["id"],
+            "sequence": sequence,
+            "session": changes.get("session", conversation["session"]),
+            "direction": "in",
+            "author": "citizen",
+            "channel": message.channel,
+            "provider_message_id": message.provider_message_id,
+            "kind": kind,
+            "text": text,
+            "payload": payload,
+            "turn": {**emergency.turn, "latency_ms": 0} if emergency else None,
+            "state": "done" if emergency else "received",
+            "attempts": 0,
+            "read_with": None,
+            # Without a provider's time the order is that of receiving, also when the clock is set back.
+            "provider_timestamp": message.provider_timestamp or max(now, conversation["last_activity_at"]),
+            "created_at": now,
+            "handled_at": now if emergency else None,
+        }
+        job = None if emergency else await self._claim_work(session, {**conversation, **changes}, row, now)
+        if job is not None:
+            changes |= {"work_claim": job.claim, "work_until": now + LEASE}
+            row = {**row, "state": "processing", "attempts": 1, "read_with": message_id}
+        is_new = await repository.add_inbound(session, row)
         if not is_new:
             raise _Duplicate
         owner = changes.get("owner", conversation["owner"])
@@ -256,10 +299,9 @@ class Inbox:
             "unread": changes.get("unread", conversation["unread"]) + (owner != "bot"),
             "next_sequence": sequence + 1,
         }
-        claim = None
-        if emergency and (conversation["send_until"] is None or conversation["send_until"] < now):
-            claim = self._outbox.new_claim()
-            changes |= {"send_claim": claim, "send_until": now + LEASE}
+        delivery = self._outbox.begin(conversation, now) if emergency else None
+        if delivery is not None:
+            changes |= delivery.changes
         answer = await say_in(
             session,
             {**conversation, "session": changes.get("session", conversation["session"])},
@@ -270,10 +312,30 @@ class Inbox:
             now=now,
             **changes,
         )
-        if claim is not None:
+        if delivery is not None and delivery.claim is not None:
             # Earlier messages that still wait go first.
             answer = [dict(row) for row in await repository.pending(session, conversation["id"], 50)]
-        return _Stored(conversation, message_id, sequence, answer, claim)
+        return _Stored(conversation, message_id, sequence, answer, delivery, job)
+
+    async def _claim_work(
+        self, session: AsyncSession, conversation: Row, row: dict[str, Any], now: datetime
+    ) -> Job | None:
+        """Return the message as work that this process does next; None when somebody else takes it, or later.
+
+        It saves a unit of work a message. Should the process die, the claim is found as any other.
+        """
+        if not self._announcer.has_room:
+            return None
+        if conversation["work_until"] is not None and conversation["work_until"] >= now:
+            return None
+        if self._join_pieces and fragments.wait_for_more([row], now) > 0:
+            return None
+        previous = None
+        if row["sequence"] > 1:
+            if await repository.has_unhandled(session, conversation["id"]):
+                return None
+            previous = await repository.previous_turn(session, conversation["id"], row["sequence"])
+        return Job(conversation, [row], previous, self._claims.new())
 
     async def _content(
         self, session: AsyncSession, conversation_id: str, message: InboundMessage
@@ -281,7 +343,9 @@ class Inbox:
         """Return kind, text and payload to store; a payload never offered is only what somebody typed."""
         payload: dict[str, Any] = {}
         if message.attachments:
-            payload["attachments"] = [attachment.model_dump() for attachment in message.attachments]
+            payload["attachments"] = [
+                attachment.model_dump(exclude_none=True) for attachment in message.attachments
+            ]
         if message.location is not None:
             payload["location"] = message.location.model_dump()
         if not message.postback:

@@ -1,9 +1,9 @@
-"""Works through what arrives: reads the stream, looks for what was never announced, one conversation at a
-time.
+"""Works through what arrives: takes what is announced, looks for what never was, one conversation at a time.
 
-Several workers, in one process or in many, share the stream through a consumer group. What a dead worker had
-taken is claimed by another; what was stored but never announced is found in the database. Without Redis the
-worker lives from its own process's queue and from the database alone, more slowly.
+What this process has received itself it works on while it has room. The rest goes to a stream that all
+workers, in one process or in many, share through a consumer group. What a dead worker had taken is claimed by
+another; what was stored but never announced is found in the database. Without Redis the worker lives from its
+own process's queue and from the database alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from conversations import repository
 from conversations.announce import STREAM, Announcer
 from conversations.claims import ClaimNames
 from conversations.desk import Desk
-from conversations.dispatch import Dispatcher
+from conversations.dispatch import Dispatcher, Outcome
+from conversations.job import Job
 from conversations.redis_link import UNAVAILABLE, RedisClient, RedisLink, connect
 from conversations.tasks import end_tasks
 from database.base import new_id
@@ -81,6 +82,7 @@ class Worker:
         self._stream = redis.key(STREAM)
         self._consumer = f"{socket.gethostname()}-{os.getpid()}-{new_id()[:6]}"
         self._running: dict[str, bool] = {}
+        self._given: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
 
@@ -95,11 +97,17 @@ class Worker:
         if self._redis.url:
             loops.append(("worker-stream", self._read_stream))
         self._loops = [asyncio.create_task(loop(), name=name) for name, loop in loops]
+        self._announcer.attach(self._has_room)
 
     async def stop(self, *, patience: float = 10.0) -> None:
         """Take nothing new, and let what is under way finish."""
+        self._announcer.attach(None)
         await end_tasks(self._loops)
         self._loops = []
+        while not self._announcer.local.empty():
+            # Claimed for this process: nobody else looks at it before the claim runs out.
+            if isinstance(item := self._announcer.local.get_nowait(), Job):
+                await self._submit_job(item)
         if self._tasks:
             _done, late = await asyncio.wait(list(self._tasks), timeout=patience)
             await end_tasks(late)
@@ -124,6 +132,9 @@ class Worker:
             await self._submit(conversation_id)
         return len(waiting)
 
+    def _has_room(self) -> bool:
+        return len(self._tasks) + self._announcer.local.qsize() < self._concurrency
+
     # --- one conversation ---------------------------------------------------------------------------------
 
     async def _submit(self, conversation_id: str, entry: str | None = None) -> None:
@@ -145,6 +156,11 @@ class Worker:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def _submit_job(self, job: Job) -> None:
+        conversation_id: str = job.conversation["id"]
+        self._given[conversation_id] = job
+        await self._submit(conversation_id)
+
     async def _run(self, conversation_id: str, entry: str | None) -> None:
         try:
             while True:
@@ -164,13 +180,19 @@ class Worker:
 
     async def _handle_all(self, conversation_id: str) -> None:
         while True:
-            outcome = await self._dispatcher.handle(conversation_id)
+            outcome = await self._handle_one(conversation_id)
             if outcome.wait > 0:
                 loop = asyncio.get_running_loop()
                 loop.call_later(outcome.wait, self._announcer.local.put_nowait, conversation_id)
                 return
             if not outcome.has_more:
                 return
+
+    async def _handle_one(self, conversation_id: str) -> Outcome:
+        job = self._given.pop(conversation_id, None)
+        if job is not None:
+            return await self._dispatcher.work(job)
+        return await self._dispatcher.handle(conversation_id)
 
     async def _acknowledge(self, entry: str) -> None:
         async def acknowledge(client: RedisClient) -> bool:
@@ -186,7 +208,11 @@ class Worker:
 
     async def _read_local(self) -> None:
         while True:
-            await self._submit(await self._announcer.local.get())
+            item = await self._announcer.local.get()
+            if isinstance(item, Job):
+                await self._submit_job(item)
+            else:
+                await self._submit(item)
 
     async def _read_stream(self) -> None:
         assert self._redis.url is not None

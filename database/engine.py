@@ -8,6 +8,7 @@ other instead of failing half-way.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,23 +16,36 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
+from database import sqlite
 from database.base import Base
 
-_BUSY_TIMEOUT_MS = 10_000
+# A server that hangs is an error after some seconds, not a process that waits for ever.
+_POSTGRES: dict[str, Any] = {
+    "pool_size": 10,
+    "max_overflow": 10,
+    "pool_timeout": 5.0,
+    "pool_pre_ping": True,
+    "connect_args": {"timeout": 5.0, "command_timeout": 30.0},
+}
+
+STORAGE_DOWN = (DBAPIError, PoolTimeoutError, OSError)
+"""What the database drivers raise when the database cannot be used; each calls it differently."""
 
 
 def sqlite_url(file: Path) -> str:
     """Return the URL of the SQLite database kept in `file`."""
-    return URL.create("sqlite+aiosqlite", database=str(file)).render_as_string(hide_password=False)
+    return URL.create(sqlite.DRIVER, database=str(file)).render_as_string(hide_password=False)
 
 
 class Database:
     """One database, SQLite or PostgreSQL.
 
     Args:
-        url: `sqlite+aiosqlite:///…` or `postgresql+asyncpg://…`.
+        url: `sqlite+inline:///…` or `postgresql+asyncpg://…`.
     """
 
     def __init__(self, url: str) -> None:
@@ -39,9 +53,12 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        options: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True}
+        options: dict[str, Any] = {} if self.is_sqlite else _POSTGRES
         self.engine: AsyncEngine = create_async_engine(self.url, **options)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        # Writers of this process wait for each other in order, before SQLite is asked.
+        self._one_writer = asyncio.Lock() if self.is_sqlite else None
+        self._disk = sqlite.Disk(Path(self.url.database)) if self.is_sqlite and self.url.database else None
         if self.is_sqlite:
             event.listen(self.engine.sync_engine, "connect", _configure_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
@@ -60,15 +77,38 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
-        """Yield a session for one transaction: committed at the end, rolled back on an exception."""
-        async with self._sessions() as session:
+    async def write(self, *, durable: bool = True) -> AsyncIterator[AsyncSession]:
+        """Yield a session for one transaction: committed at the end, rolled back on an exception.
+
+        Args:
+            durable: wait until it is on disk; without, a power cut may undo it, but nothing that came after.
+
+        Raises:
+            TimeoutError: on SQLite, another unit of work of this process would not end.
+        """
+        async with self._turn(), self._sessions() as session:
             await session.connection(execution_options={"writes": True})
             async with _committed(session):
                 yield session
+        if durable and self._disk is not None:
+            await self._disk.wait()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        if self._one_writer is None:
+            yield
+            return
+        async with asyncio.timeout(sqlite.BUSY_SECONDS):
+            await self._one_writer.acquire()
+        try:
+            yield
+        finally:
+            self._one_writer.release()
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._disk is not None:
+            await self._disk.close()
         await self.engine.dispose()
 
 
@@ -83,15 +123,7 @@ async def _committed(session: AsyncSession) -> AsyncIterator[None]:
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
-    # SQLAlchemy, not the driver, says when a transaction begins.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    # WAL with NORMAL may lose the last transactions on a power cut; what was acknowledged must stay.
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
-    cursor.close()
+    sqlite.configure(connection)
 
 
 def _begin_sqlite(connection: Any) -> None:

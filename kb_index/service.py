@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from database.clock import Clock, SystemClock, local
 from database.engine import Database
@@ -26,6 +28,8 @@ from kb_index.repository import KbRepository
 from kb_index.schemas import Article, Kind, Procedure
 from kb_index.texts import forget_texts, texts_of
 from kb_index.versions import IndexDamagedError, Version, Versions
+from telemetry.metrics import search_seconds
+from telemetry.timing import timed
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +74,7 @@ class _Snapshot:
     maker: FeatureMaker
     ranker: Ranker
     lexicon: Lexicon
+    encoder: Encoder
     barred_by_day: dict[date, frozenset[int]] = field(default_factory=dict)
 
     def barred(self, today: date) -> frozenset[int]:
@@ -145,6 +150,7 @@ class KnowledgeBase:
         """Return how many entries there are, in force or not."""
         return len(self._state.entries)
 
+    @timed("search", search_seconds)
     def search(self, text: str, *, limit: int = 10, without: frozenset[str] = frozenset()) -> SearchResult:
         """Return the entries that `text` may be about, best first; expired ones never.
 
@@ -187,6 +193,16 @@ class KnowledgeBase:
         """Return the entry with this code or id; None when there is none, or it is not in force."""
         entry = self._state.entries.get(code)
         return entry if entry is not None and entry.is_effective(self._today()) else None
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the unit vectors of texts, read as search reads a question; shape (texts, dimensions)."""
+        state = self._state
+        questions = [
+            read_query(text[:_MAX_QUESTION], state.lexicon, state.maker.vocabulary) for text in texts
+        ]
+        # Of a text that only greets or fills search encodes nothing; it is encoded as it stands.
+        read = [next(iter(query.variants), text) for query, text in zip(questions, texts, strict=True)]
+        return state.encoder.encode(read)
 
     async def refresh(self) -> bool:
         """Swap in a newer index version if one was built; return whether that happened.
@@ -282,4 +298,5 @@ def _load(version: Version, entries: dict[str, Procedure | Article]) -> _Snapsho
         maker=maker,
         ranker=Ranker.load(version.folder / "ranker.json"),
         lexicon=Lexicon.load(),
+        encoder=encoder,
     )

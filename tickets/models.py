@@ -45,6 +45,7 @@ class TicketRow(Base):
     channel: Mapped[str]
     conversation_id: Mapped[str] = mapped_column(index=True)
     dossier_code: Mapped[str | None]
+    attachments: Mapped[list[Any]] = mapped_column(default=list)
     field_group: Mapped[int | None]
     field: Mapped[str | None]
     consented_at: Mapped[datetime]

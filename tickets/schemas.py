@@ -39,7 +39,7 @@ class TicketDraft(BaseModel):
     """What is needed to open a ticket: the content, and name, address and phone of the sender.
 
     `consent` is the sender's agreement that the personal data is kept and used to handle the ticket; without
-    it no ticket is opened.
+    it no ticket is opened. `attachments` are the ids of stored files that belong to it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,6 +54,7 @@ class TicketDraft(BaseModel):
     channel: str
     conversation_id: str
     dossier_code: Line | None = None
+    attachments: tuple[str, ...] = Field(default=(), max_length=20)
 
 
 class Ticket(BaseModel):
@@ -76,6 +77,7 @@ class Ticket(BaseModel):
     channel: str
     conversation_id: str
     dossier_code: str | None
+    attachments: tuple[str, ...]
     field_group: int | None
     field: str | None
     consented_at: datetime

@@ -70,6 +70,7 @@ class TicketService:
                 channel=draft.channel,
                 conversation_id=draft.conversation_id,
                 dossier_code=draft.dossier_code,
+                attachments=list(draft.attachments),
                 field_group=field.group if field else None,
                 field=field.field if field else None,
                 consented_at=now,

@@ -5,8 +5,10 @@ The rules are a table (`rules/emergency_*.yml`), matched over canonical text wit
 1. *Figures* ("cháy túi", "phòng cháy chữa cháy") are taken out of the text by name.
 2. *Rules* name what is happening. Each has a strength: 3 stands nearly alone, 2 is enough by itself, 1
    needs a sign of urgency ("đang", "cứu với", "xuống liền").
-3. *Brakes* ("năm ngoái", "thủ tục", "đề nghị lắp") weigh against it. A rule fires when its strength with
-   the urgency found, less the brakes, is 2 or more.
+3. *Brakes* ("năm ngoái", "thủ tục", "đề nghị lắp") weigh against it; `unless` names the urgency that lifts
+   a brake ("từ hôm qua tới giờ" is not past). A rule fires when its strength with the urgency found, less the
+   brakes, is 2 or more.
+4. *Places*: a message that tells of it twice is surer; a lone sign in long writing without marks is less.
 
 A missed emergency is worse than a false one, so urgency counts for much and brakes are specific.
 Needs nothing but the files beside it: no model, no database, no network. The tables are read at import.
@@ -37,6 +39,7 @@ KINDS: tuple[Kind, ...] = ("113", "114", "115")
 _RULES = Path(__file__).parent / "rules"
 _ENOUGH = 2
 _MOST_URGENT = 2
+_LONG = 24  # words; of a longer message one sign alone is little
 _LONGEST = 6_000  # characters read; a longer message is read at both ends
 _BLANK = Word("▪", "▪")
 
@@ -49,7 +52,8 @@ class Emergency:
         kind: the number to call first, None when this is no emergency.
         also: further numbers that are needed.
         rule: name of the rule that fired, or of the strongest that was held back; "" when none matched.
-        excluded_by: name of the figure or brake that held it back; None when it fired or nothing matched.
+        excluded_by: name of the figure or brake that held it back, "not_urgent" or "lone_sign"; None when it
+            fired or nothing matched.
         group: key of the advice for the time until help comes (`emergency.meanwhile.<group>`); "" when none.
     """
 
@@ -75,6 +79,7 @@ class _Brake:
     name: str
     weight: int
     spares: frozenset[str]
+    unless: frozenset[str]
 
 
 class _Table:
@@ -122,7 +127,9 @@ class _Table:
         self.signals = PhraseIndex(compiled((name, row["any"]) for name, row in content["rules"].items()))
         self.urgency = PhraseIndex(compiled(content["urgency"].items()))
         self.brakes = {
-            name: _Brake(name, row["weight"], frozenset(row.get("spares", ())))
+            name: _Brake(
+                name, row["weight"], frozenset(row.get("spares", ())), frozenset(row.get("unless", ()))
+            )
             for name, row in content["brakes"].items()
         }
         self.brake_phrases = PhraseIndex(
@@ -133,19 +140,20 @@ class _Table:
 _TABLE = _Table()
 
 
-def _read(text: str) -> list[Word]:
-    """Return the words of the message; everyday bare words lose the reading with marks.
+def _read(text: str) -> tuple[list[Word], bool]:
+    """Return the words of the message and whether it was typed with marks.
 
-    Which ones depends on how the message was typed: with marks, every bare word that is frequent as such;
-    without, only the phrases that are ordinary Vietnamese.
+    Everyday bare words lose the reading with marks: in a message with marks every bare word that is frequent
+    as such, in one without only the phrases that are ordinary Vietnamese.
     """
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST // 2]} . {text[-_LONGEST // 2 :]}"
-    words = words_of(canonical(text), _TABLE.sure_words)
     typed = text.split()
-    if sum(not part.isascii() for part in typed) * 2 >= len(typed):
-        return hold_bare(words, _TABLE.bare_words)
-    return hold_phrases(words, _TABLE.bare_phrases)
+    marked = sum(not part.isascii() for part in typed) * 2 >= len(typed)
+    words = words_of(canonical(text), _TABLE.sure_words)
+    if marked:
+        return hold_bare(words, _TABLE.bare_words), True
+    return hold_phrases(words, _TABLE.bare_phrases), False
 
 
 def _blank(words: list[Word], figures: list[Found]) -> list[Word]:
@@ -158,12 +166,32 @@ def _blank(words: list[Word], figures: list[Found]) -> list[Word]:
     return words
 
 
+def _places(signals: list[Found]) -> int:
+    """Count the places of the text that tell of an emergency; what overlaps is one place."""
+    count = end = 0
+    for signal in sorted(signals, key=lambda found: found.end):
+        if signal.start >= end:
+            count, end = count + 1, signal.end
+    return count
+
+
+def _support(signals: list[Found], length: int, marked: bool) -> int:
+    """Return what the rest of the message adds to a sign: more where it tells of it twice.
+
+    Who tells a long story of an emergency names it more than once. In long writing without marks a single
+    sign is more often chance, for every syllable there can be read in several ways.
+    """
+    if _places(signals) > 1:
+        return 1
+    return -1 if length > _LONG and not marked else 0
+
+
 def recognise(text: str) -> Emergency:
     """Tell whether a message reports an emergency, which number it needs and by which rule.
 
     Never raises, whatever the text; takes well under a millisecond for a chat message.
     """
-    words = _read(text)
+    words, marked = _read(text)
     bare = {word.bare for word in words}
     figures = [
         figure
@@ -179,20 +207,26 @@ def recognise(text: str) -> Emergency:
             (f for f in figures if any(f.start < s.end and s.start < f.end for s in hidden)), figures[0]
         )
         return Emergency(None, rule=hidden[0].name, excluded_by=covering.name)
-    urgency = min(_MOST_URGENT, len({found.name for found in _TABLE.urgency.find(words)}))
-    pulled = {found.name for found in _TABLE.brake_phrases.find(words)}
+    urgent = {found.name for found in _TABLE.urgency.find(words)}
+    urgency = min(_MOST_URGENT, len(urgent))
+    support = _support(signals, len(words), marked)
+    names = {found.name for found in _TABLE.brake_phrases.find(words)}
+    pulled = [brake for brake in map(_TABLE.brakes.__getitem__, names) if brake.unless.isdisjoint(urgent)]
     fired: list[tuple[int, _Rule]] = []
     held: list[tuple[int, _Rule, str]] = []
     for name in {signal.name for signal in signals}:
         rule = _TABLE.rules[name]
-        brakes = [_TABLE.brakes[brake] for brake in pulled if name not in _TABLE.brakes[brake].spares]
+        brakes = [brake for brake in pulled if name not in brake.spares]
         brakes.sort(key=lambda brake: (-brake.weight, brake.name))
         against = brakes[0].weight + (len(brakes) > 1) if brakes else 0
-        score = rule.strength + urgency - against
+        # A second place makes sure of a sign, but outweighs no request and makes no emergency of mere noise.
+        counted = min(support, 0) if brakes or rule.strength < _ENOUGH else support
+        score = rule.strength + urgency + counted - against
         if score >= _ENOUGH:
             fired.append((score, rule))
         else:
-            held.append((score, rule, brakes[0].name if brakes else "not_urgent"))
+            why = brakes[0].name if brakes else "lone_sign" if counted < 0 else "not_urgent"
+            held.append((score, rule, why))
     if not fired:
         _, rule, brake = max(held, key=lambda row: (row[0], -row[1].rank))
         return Emergency(None, rule=rule.name, excluded_by=brake)

@@ -125,7 +125,7 @@ Keys = frozenset[str]
 class _Choice:
     """One place of a pattern: any of several word sequences."""
 
-    sequences: tuple[tuple[Keys, ...], ...]
+    behind: Mapping[str, tuple[tuple[Keys, ...], ...]]  # by the key of the first word, what follows it
     firsts: Keys
     optional: bool
 
@@ -150,6 +150,17 @@ def _sequence(written: str, never_bare: frozenset[str]) -> tuple[Keys, ...]:
         _keys(part.removeprefix("!"), part.startswith("!") or (len(parts) == 1 and part in never_bare))
         for part in parts
     )
+
+
+def _follows(words: list[Word], position: int, sequence: tuple[Keys, ...]) -> bool:
+    """Tell whether the words from `position` on are this sequence."""
+    if position + len(sequence) > len(words):
+        return False
+    for offset, keys in enumerate(sequence):
+        word = words[position + offset]
+        if word.key not in keys and not (word.bare == _NUMBER and _NUMBER in keys):
+            return False
+    return True
 
 
 class Pattern:
@@ -182,8 +193,11 @@ class Pattern:
             for option in written.split("|"):
                 options += classes[option[1:-1]] if option.startswith("<") else [option]
             sequences = tuple(_sequence(option, never_bare) for option in options)
-            firsts = frozenset(key for sequence in sequences for key in sequence[0])
-            parts.append(_Choice(sequences, firsts, optional))
+            behind: dict[str, tuple[tuple[Keys, ...], ...]] = {}
+            for first, *rest in sequences:
+                for key in first:
+                    behind[key] = (*behind.get(key, ()), tuple(rest))
+            parts.append(_Choice(behind, frozenset(behind), optional))
         if not parts or isinstance(parts[0], _Gap):
             raise ValueError(f"a pattern begins with a word: {source!r}")
         self._parts = tuple(parts)
@@ -207,28 +221,36 @@ class Pattern:
         """Return the index behind the match that begins at `start`, or -1."""
         return self._match(words, start, 0)
 
+    @staticmethod
+    def _fits(word: Word, keys: Keys) -> bool:
+        return word.key in keys or (word.bare == _NUMBER and _NUMBER in keys)
+
     def _match(self, words: list[Word], position: int, index: int) -> int:
         if index == len(self._parts):
             return position
         part = self._parts[index]
         if isinstance(part, _Gap):
+            behind = self._parts[index + 1] if index + 1 < len(self._parts) else None
+            firsts = behind.firsts if isinstance(behind, _Choice) and not behind.optional else None
             for taken in range(part.longest + 1):
-                end = self._match(words, position + taken, index + 1)
-                if end >= 0:
-                    return end
+                if firsts is None or (
+                    position + taken < len(words) and self._fits(words[position + taken], firsts)
+                ):
+                    end = self._match(words, position + taken, index + 1)
+                    if end >= 0:
+                        return end
                 if position + taken >= len(words) or words[position + taken].key in (_BREAK, _END):
                     return -1
             return -1
-        fits = position < len(words) and (
-            words[position].key in part.firsts or (_NUMBER in part.firsts and words[position].bare == _NUMBER)
-        )
-        for sequence in part.sequences if fits else ():
-            stop = position + len(sequence)
-            if stop <= len(words) and all(
-                words[position + offset].key in keys
-                or (words[position + offset].bare == _NUMBER and _NUMBER in keys)
-                for offset, keys in enumerate(sequence)
-            ):
+        if position < len(words):
+            word = words[position]
+            options = part.behind.get(word.key, ())
+            if word.bare == _NUMBER:
+                options = (*options, *part.behind.get(_NUMBER, ()))
+            for rest in options:
+                stop = position + 1 + len(rest)
+                if rest and not _follows(words, position + 1, rest):
+                    continue
                 end = self._match(words, stop, index + 1)
                 if end >= 0:
                     return end

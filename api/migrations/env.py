@@ -8,15 +8,18 @@ from alembic import context
 from sqlalchemy.engine import Connection
 
 import accounts.models as _accounts
+import actions.learning.models as _learning
+import conversations.media.models as _media
 import conversations.models as _conversations
 import kb_index.models as _knowledge
 import tickets.models as _tickets
 from api.settings import Settings
+from api.startup import migrate_alone
 from database.base import Base
 from database.engine import Database
 
 # Importing a model is what makes its table known.
-TABLES = (_accounts, _conversations, _knowledge, _tickets)
+TABLES = (_accounts, _conversations, _knowledge, _learning, _media, _tickets)
 
 
 def migrate(connection: Connection) -> None:
@@ -34,8 +37,7 @@ def migrate(connection: Connection) -> None:
 async def open_and_migrate() -> None:
     """Migrate the database that the settings name."""
     database = Database(Settings().resolved_database_url())
-    async with database.engine.execution_options(writes=True).begin() as connection:
-        await connection.run_sync(migrate)
+    await migrate_alone(database, migrate)
     await database.close()
 
 

@@ -11,13 +11,14 @@ from fastapi.responses import JSONResponse
 
 from api.errors import Problem
 from api.services import Services, get_services
+from telemetry import labels, metrics, tracing
 
 log = structlog.get_logger(__name__)
 
 router = APIRouter(prefix="/internal/actions", include_in_schema=False)
 
 
-def _check_token(
+async def _check_token(
     services: Annotated[Services, Depends(get_services)],
     token: Annotated[str, Query()] = "",
     authorization: Annotated[str, Header()] = "",
@@ -37,13 +38,15 @@ async def webhook(
     if services.actions is None:
         raise Problem(503, "internal")
     name = str(body.get("next_action") or "")
+    known = labels.one_of(name, services.actions.names)
     try:
-        return JSONResponse(await services.actions.run(body))
+        with metrics.action_seconds.time(), tracing.span("action", action=known):
+            return JSONResponse(await services.actions.run(body))
     except ActionRejected as error:
-        log.warning("action_rejected", action=name)
+        log.warning("action_rejected", action=known)
         return JSONResponse({"error": str(error), "action_name": name}, status_code=400)
     except ActionUnknown:
-        log.warning("action_unknown", action=name)
+        log.warning("action_unknown", action=known)
         return JSONResponse({"error": "no such action", "action_name": name}, status_code=404)
 
 

@@ -1,27 +1,25 @@
-"""The web chat's HTTP interface, for a widget on any site: open, say, read, listen."""
+"""The web chat's interface, for a widget on any site: open, say, read, listen; by HTTP and by WebSocket."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
-from uuid import UUID
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request, WebSocket
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from api.chat_messages import ChatMessage, NewerMessages, NewMessage, TakenMessage, slow_down, take
+from api.chat_socket import ChatSocket
 from api.errors import PROBLEMS, Problem
+from api.open_sockets import Close
 from api.services import Services, get_services
 from api.sse import visitor_events
 from connectors.webchat.connector import CHANNEL, visible
 from connectors.webchat.limits import Limit
-from conversations.schemas import MAX_TEXT, Button, InboundMessage, Location, Owner, clean_text
+from conversations.schemas import Button, Owner
 from conversations.service import greeting
 
 router = APIRouter(prefix="/chat", tags=["chat"], responses=PROBLEMS)
-
-_LONGEST_TYPED = 4 * MAX_TEXT
-"""What is looked at before composing; decomposed Vietnamese takes up to three code points a letter."""
 
 ServicesHere = Annotated[Services, Depends(get_services)]
 
@@ -41,18 +39,6 @@ class GreetingBody(BaseModel):
     buttons: list[Button]
 
 
-class ChatMessage(BaseModel):
-    """A message as the widget shows it. `text` is plain: newlines, "- " lists; nothing in it is HTML."""
-
-    id: str
-    sequence: int
-    author: Literal["citizen", "bot", "operator", "system"]
-    text: str
-    buttons: list[Button]
-    created_at: datetime
-    route: str | None = None
-
-
 class OpenedChat(BaseModel):
     """An opened chat; `token` is kept by the widget and sent with everything."""
 
@@ -64,34 +50,8 @@ class OpenedChat(BaseModel):
     position: int | None = None
 
 
-class NewMessage(BaseModel):
-    """Something said. `client_id` is made by the widget: sent again, the message is still there once."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    client_id: UUID
-    text: str = ""
-    postback: bool = Field(default=False, description="`text` is the payload of a button that was offered")
-    location: Location | None = None
-
-
-class TakenMessage(BaseModel):
-    """The message is stored and will be answered."""
-
-    message_id: str
-    sequence: int
-    duplicate: bool
-
-
-class NewerMessages(BaseModel):
-    """What was said after a sequence."""
-
-    messages: list[ChatMessage]
-    owner: Owner
-    position: int | None = None
-
-
-def _visitor(services: ServicesHere, authorization: Annotated[str, Header()] = "") -> str:
+async def visitor_of(services: ServicesHere, authorization: Annotated[str, Header()] = "") -> str:
+    """Return the visitor whose token came with a request."""
     scheme, _, token = authorization.partition(" ")
     visitor = services.visitors.read(token.strip()) if scheme.lower() == "bearer" else None
     if visitor is None:
@@ -99,10 +59,11 @@ def _visitor(services: ServicesHere, authorization: Annotated[str, Header()] = "
     return visitor
 
 
-VisitorHere = Annotated[str, Depends(_visitor)]
+VisitorHere = Annotated[str, Depends(visitor_of)]
 
 
-def _address(request: Request) -> str:
+def address_of(request: Request) -> str:
+    """Return the network address a request came from."""
     return request.client.host if request.client else "unknown"
 
 
@@ -115,8 +76,8 @@ async def open_chat(body: OpenChat, request: Request, services: ServicesHere) ->
     """
     settings = services.settings
     limit = Limit("sessions", settings.address_sessions_per_minute, 60)
-    if await services.limits.allow((limit, _address(request))) is not None:
-        raise _slow_down("too_many_addresses")
+    if await services.limits.allow((limit, address_of(request))) is not None:
+        raise slow_down("too_many_addresses")
     visitor = services.visitors.read(body.token) if body.token else None
     hello = greeting(f"{settings.resolved_public_url()}/privacy")
     shown = GreetingBody(text=hello.text, buttons=list(hello.buttons))
@@ -131,7 +92,7 @@ async def open_chat(body: OpenChat, request: Request, services: ServicesHere) ->
         token=token,
         conversation_id=state.conversation.id,
         greeting=shown,
-        messages=[ChatMessage(**visible(message)) for message in state.messages],
+        messages=[ChatMessage(**visible(message, services.links)) for message in state.messages],
         owner=state.conversation.owner,
         position=state.position,
     )
@@ -142,18 +103,7 @@ async def say_something(
     body: NewMessage, visitor: VisitorHere, request: Request, services: ServicesHere
 ) -> TakenMessage:
     """Store a message; when this answers 202 it is on disk. The answer comes by the events or by reading."""
-    message = _inbound(body, visitor)
-    settings = services.settings
-    exceeded = await services.limits.allow(
-        (Limit("visitor", settings.visitor_messages_per_minute, 60), visitor),
-        (Limit("address", settings.address_messages_per_minute, 60), _address(request)),
-    )
-    if exceeded is not None:
-        raise _slow_down("too_many_messages" if exceeded.name == "visitor" else "too_many_addresses")
-    received = await services.inbox.receive(message)
-    return TakenMessage(
-        message_id=received.message_id, sequence=received.sequence, duplicate=received.duplicate
-    )
+    return await take(services, visitor, address_of(request), body)
 
 
 @router.get("/messages", summary="Read what was said after a sequence")
@@ -167,7 +117,7 @@ async def read_messages(
     if state is None:
         return NewerMessages(messages=[], owner="bot")
     return NewerMessages(
-        messages=[ChatMessage(**visible(message)) for message in state.messages],
+        messages=[ChatMessage(**visible(message, services.links)) for message in state.messages],
         owner=state.conversation.owner,
         position=state.position,
     )
@@ -190,52 +140,31 @@ async def listen(
     if visitor is None:
         raise Problem(401, "bad_token")
     heard = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else 0
-    stream = visitor_events(
-        services.inbox,
-        services.events,
-        CHANNEL,
-        visitor,
-        after=max(after, min(heard, 2**31 - 1)),
-        heartbeat=services.settings.event_heartbeat,
-    )
+    feed = services.feed(visitor, after=max(after, min(heard, 2**31 - 1)))
     return StreamingResponse(
-        stream,
+        visitor_events(feed),
         media_type="text/event-stream",
         # A proxy that buffers would hold the events back.
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-def _inbound(body: NewMessage, visitor: str) -> InboundMessage:
-    if len(body.text) > _LONGEST_TYPED:
-        raise Problem(422, "message_too_long")
-    try:
-        text = clean_text(body.text)
-    except ValueError as error:
-        raise Problem(422, "bad_text") from error
-    if len(text) > MAX_TEXT:
-        raise Problem(422, "message_too_long")
-    if not text and body.location is None:
-        raise Problem(422, "empty_message")
-    if _is_binary(text):
-        raise Problem(422, "bad_text")
-    content: dict[str, Any] = {"text": text, "postback": body.postback, "location": body.location}
-    try:
-        return InboundMessage(
-            channel=CHANNEL,
-            external_user_id=visitor,
-            # Somebody else's client_id must not collide with, or hide, this visitor's message.
-            provider_message_id=f"{visitor}:{body.client_id}",
-            **content,
-        )
-    except ValidationError as error:
-        raise Problem(422, "invalid") from error
+@router.websocket("/ws")
+async def converse(websocket: WebSocket) -> None:
+    """Say and listen on one connection; `api.chat_socket` describes the frames."""
+    services: Services = websocket.app.state.services
+    if not _is_open_to(websocket, services.settings.chat_origins):
+        await websocket.close(Close.FOREIGN_SITE)
+        return
+    if services.sockets.is_full:
+        await websocket.close(Close.TRY_LATER)
+        return
+    await ChatSocket(websocket, services, services.sockets).serve()
 
 
-def _is_binary(text: str) -> bool:
-    """Tell whether somebody pasted a file: what a decoder could not read is more than a tenth of the text."""
-    return text.count("\ufffd") * 10 > len(text)
-
-
-def _slow_down(code: str) -> Problem:
-    return Problem(429, code, headers={"Retry-After": "60"})
+def _is_open_to(websocket: WebSocket, origins: list[str]) -> bool:
+    """Tell whether a page of this origin may show the chat; what is no browser names none."""
+    origin = websocket.headers.get("origin")
+    if origin is None or "*" in origins or origin in origins:
+        return True
+    return origin.partition("://")[2] == websocket.headers.get("host")

@@ -10,11 +10,13 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import FileResponse, StreamingResponse
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from accounts.errors import AccountError, InvalidLinkError
 from accounts.schemas import SessionInfo
+from api.errors import Problem
+from api.files import file_response
 from api.services import Services, get_services
 from api.templating import page
 from conversations.errors import ConversationError, ConversationNotFoundError, HeldByOtherError
@@ -217,6 +219,17 @@ async def change(
     )
 
 
+@router.get("/files/{file_id}")
+async def file(
+    file_id: str, services: ServicesHere, _session: SessionHere, small: bool = False
+) -> FileResponse:
+    """A picture or a file somebody sent."""
+    found = await services.media.find(file_id[:64])
+    if found is None:
+        raise Problem(404, "file_gone")
+    return file_response(services.media, found, small=small)
+
+
 @router.get("/events")
 async def events(services: ServicesHere, _session: SessionHere) -> StreamingResponse:
     """Tell the page which conversation has changed (Server-Sent Events)."""
@@ -242,7 +255,10 @@ async def ticket(code: str, services: ServicesHere, session: SessionHere) -> HTM
         return page("error.html", status=404, message=say("console.error.unknown_ticket"))
     await services.accounts.record(session.user.id, "ticket.viewed", found.id)
     timeline = await services.tickets.timeline(found)
-    return page("console/ticket.html", ticket=found, timeline=timeline, **_frame(session, "tickets"))
+    files = [file for file_id in found.attachments if (file := await services.media.find(file_id))]
+    return page(
+        "console/ticket.html", ticket=found, timeline=timeline, files=files, **_frame(session, "tickets")
+    )
 
 
 async def _changes(services: Services) -> AsyncIterator[bytes]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -31,6 +32,7 @@ from bot.agent import TurnAgent
 from bot.channels.requests import BadRequestError, Turn, parse_turn
 from bot.channels.turns import answer, events_of_turn
 from bot.tracker_store import SessionTrackerStore
+from telemetry import correlation, tracing
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +101,10 @@ class GatewayInput(InputChannel):
 
         @routes.post("/messages")
         async def messages(request: Request) -> HTTPResponse:
-            return await self._receive(request)
+            # The caller's id and trace go into the log lines, and on to the actions.
+            given = correlation.accepted(request.headers.get(correlation.HEADER, ""))
+            with correlation.about(given or correlation.new()), tracing.incoming(request.headers):
+                return await self._receive(request)
 
         return routes
 
@@ -138,7 +143,11 @@ class GatewayInput(InputChannel):
         except BadRequestError as error:
             return _error(400, "bad_request", str(error))
         try:
-            return json(await asyncio.wait_for(self._answer(agent, turn), self._turn_timeout))
+            started = time.monotonic()
+            body = await asyncio.wait_for(self._answer(agent, turn), self._turn_timeout)
+            taken = (time.monotonic() - started) * 1000
+            logger.info("turn answered in %.1f ms, replayed %s", taken, body["replayed"])
+            return json(body)
         except TimeoutError as error:
             return _error(504, "timeout", "the turn took too long", cause=error)
         except (RedisError, ActionServerUnavailableError) as error:
@@ -152,7 +161,7 @@ class GatewayInput(InputChannel):
             known = await agent.tracker_store.retrieve(turn.conversation)
             done = events_of_turn(known.events, turn.message_id) if known else None
             if done:
-                return answer(done, replayed=True)
+                return {**answer(done, replayed=True), "model": agent.model_id}
             message = UserMessage(
                 text=turn.text,
                 output_channel=_Unspoken(),
@@ -165,7 +174,7 @@ class GatewayInput(InputChannel):
             tracker = await agent.processor.take_turn(message)
         fresh = events_of_turn(tracker.events, turn.message_id)
         assert fresh is not None
-        return answer(fresh, replayed=False)
+        return {**answer(fresh, replayed=False), "model": agent.model_id}
 
 
 def _ready_agent(app: Sanic) -> TurnAgent | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.base import Capabilities, OutboundMessage, SendResult
+from connectors.webchat.links import FileLinks
 from conversations.events import LiveEvents
 from conversations.schemas import MessageView
 from conversations.service import conversation_topic
@@ -48,9 +49,18 @@ class WebChat:
         return SendResult.accepted()
 
 
-def visible(message: MessageView) -> dict[str, Any]:
+def provider_id(visitor: str, client_id: object) -> str:
+    """Return a message's id on this channel.
+
+    It begins with the visitor, so that somebody else's client_id neither collides with a message nor hides
+    it.
+    """
+    return f"{visitor}:{client_id}"
+
+
+def visible(message: MessageView, links: FileLinks) -> dict[str, Any]:
     """Return a message as the widget reads it."""
-    return _shown(
+    shown = _shown(
         message.id,
         message.sequence,
         message.author,
@@ -59,6 +69,22 @@ def visible(message: MessageView) -> dict[str, Any]:
         message.created_at.isoformat(),
         message.route if message.direction == "out" else None,
     )
+    if message.direction == "in" and message.provider_message_id:
+        shown["client_id"] = message.provider_message_id.rpartition(":")[2]
+    if location := message.payload.get("location"):
+        shown["location"] = location
+    files = [file for file in message.payload.get("attachments", ()) if file.get("file_id")]
+    if files:
+        shown["attachments"] = [_file(file, links) for file in files]
+    return shown
+
+
+def _file(file: dict[str, Any], links: FileLinks) -> dict[str, Any]:
+    """Return a stored file as the widget shows it; without an address it cannot be read."""
+    shown: dict[str, Any] = {
+        name: file[name] for name in ("kind", "name", "size", "width", "height") if name in file
+    }
+    return {"id": file["file_id"], "url": links.path(file["file_id"]), **shown}
 
 
 def _shown(

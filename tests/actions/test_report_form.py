@@ -279,3 +279,60 @@ async def test_no_given_value_is_ever_lost(
         for field in given_so_far:
             assert draft.value(field), f"{field} was lost or not taken from {text!r}"
             assert conversation.slots["requested_slot"] != f"report_{field}"
+
+
+async def test_pictures_sent_during_a_report_are_kept_with_its_ticket(conversation, tickets) -> None:
+    picture, page = {"id": "a" * 32, "kind": "image"}, {"id": "b" * 32, "kind": "file"}
+    await conversation.say("đèn đường hỏng trước số 12 Trần Phú", "report_problem", attachments=[picture])
+    said = await conversation.say("Ảnh, tệp gửi kèm", "unclear", attachments=[picture, page], typed="")
+    assert "đã lưu 1 ảnh, tệp" in said.text
+    assert draft_of(conversation).files == ["a" * 32, "b" * 32]
+    said = await conversation.say("tôi tên Bình, 0905123456, địa chỉ 4 Hai Bà Trưng", "inform")
+    assert "Ảnh, tệp gửi kèm: 2" in said.text
+    sent = await conversation.say("đồng ý", "affirm")
+    ticket = await tickets.find(sent.turn["ticket"])
+    assert ticket is not None
+    assert ticket.attachments == ("a" * 32, "b" * 32)
+
+
+async def test_a_report_holds_so_many_pictures_and_says_so(conversation) -> None:
+    many = [{"id": f"{number:032x}", "kind": "image"} for number in range(20)]
+    await conversation.say("đèn đường hỏng trước số 12 Trần Phú", "report_problem", attachments=many)
+    more = [{"id": "f" * 32, "kind": "image"}]
+    said = await conversation.say("Ảnh, tệp gửi kèm", "unclear", attachments=more, typed="")
+    assert "đã có đủ" in said.text
+    assert len(draft_of(conversation).files) == 20
+
+
+async def test_a_location_is_where_it_happens(conversation) -> None:
+    await conversation.say("đèn đường hỏng cả tuần nay", "report_problem")
+    where = {"latitude": 13.983, "longitude": 108.002}
+    await conversation.say("Vị trí: 13.983, 108.002", "unclear", location=where)
+    assert draft_of(conversation).place == "Vị trí: 13.983, 108.002"
+
+
+async def test_a_location_sent_before_or_with_the_report_is_taken(conversation, other_conversation) -> None:
+    where = {"latitude": 13.983, "longitude": 108.002}
+    said = await conversation.say("Vị trí: 13.983, 108.002", "inform", location=where)
+    assert "đã nhận được vị trí" in said.text
+    await conversation.say("đèn đường hỏng cả tuần nay", "report_problem")
+    assert draft_of(conversation).place == "Vị trí: 13.983, 108.002"
+    assert conversation.slots["requested_slot"] == "report_name"
+    await other_conversation.say("đèn đường hỏng cả tuần nay", "report_problem", location=where)
+    assert draft_of(other_conversation).place == "Vị trí: 13.983, 108.002"
+
+
+async def test_a_place_in_words_is_better_than_a_point(conversation) -> None:
+    where = {"latitude": 13.983, "longitude": 108.002}
+    await conversation.say("đèn đường hỏng trước số 12 Trần Phú", "report_problem", location=where)
+    draft = draft_of(conversation)
+    assert draft.place is not None
+    assert "12 Trần Phú" in draft.place
+    assert draft.address is None
+
+
+async def test_pictures_alone_outside_a_report_ask_for_words(conversation) -> None:
+    said = await conversation.say(
+        "Ảnh, tệp gửi kèm", "ask_documents", attachments=[{"id": "a" * 32, "kind": "image"}], typed=""
+    )
+    assert "viết giúp em" in said.text

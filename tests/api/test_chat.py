@@ -16,19 +16,11 @@ from hypothesis import strategies as st
 
 from api.app import create_app
 from api.settings import Settings
+from tests.api.conftest import answered
 
 
 def new_id() -> str:
     return str(uuid4())
-
-
-async def answered(visitor: Any, count: int) -> dict[str, Any]:
-    async with asyncio.timeout(10):
-        while True:
-            found = await visitor.read()
-            if len(found["messages"]) >= count:
-                return found  # type: ignore[no-any-return]
-            await asyncio.sleep(0.01)
 
 
 async def test_first_visit_is_greeted(client: httpx.AsyncClient):

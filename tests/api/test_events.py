@@ -5,38 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
-import uvicorn
 
-from api.app import create_app
 from api.settings import Settings
-
-
-@asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(settings)
-    config = uvicorn.Config(app, port=settings.app_port, log_config=None, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-        await asyncio.sleep(0.01)
-    try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.app_port}") as client:
-            yield client
-    finally:
-        server.should_exit = True
-        await task
+from tests.api.conftest import free_port, serving
 
 
 @pytest.fixture
 async def served(make_settings: Callable[..., Settings]) -> AsyncIterator[httpx.AsyncClient]:
-    from tests.api.conftest import free_port
-
     async with serving(make_settings(app_port=free_port(), event_heartbeat=0.3)) as client:
         yield client
 

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ class Actions:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                owner.calls.append({**body, "path": self.path})
+                owner.calls.append({**body, "path": self.path, "headers": dict(self.headers)})
                 status, answer = owner.answer(body)
                 raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
@@ -260,6 +260,20 @@ def running_bot(
     bot = Bot(small_model, redis_server, action_server, tmp_path_factory.mktemp("log") / "bot.log")
     yield bot
     bot.stop()
+
+
+@pytest.fixture
+def start_bot(redis_server: Redis, action_server: Actions) -> Iterator[Callable[[Path, Path], Bot]]:
+    """Start a bot of one's own, of a model and with a log file."""
+    started: list[Bot] = []
+
+    def start(model: Path, log: Path) -> Bot:
+        started.append(Bot(model, redis_server, action_server, log))
+        return started[-1]
+
+    yield start
+    for bot in started:
+        bot.stop()
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
+from tests.bot.conftest import TOKEN
+
 INTENT_ACTION = {
     "ask_overview": "action_answer",
     "ask_who": "action_answer",
@@ -311,6 +313,44 @@ def test_it_listens_on_the_loopback_only_and_has_no_rasa_api(bot):
     root = bot.url.removesuffix("/webhooks/gateway")
     for path in ("/model/parse", "/webhooks/rest/webhook", "/conversations/x/tracker", "/status"):
         assert requests.post(root + path, json={}, timeout=10).status_code == 404
+
+
+def test_the_caller_s_id_and_trace_go_to_the_actions_and_into_the_log(bot, actions, conversation):
+    import uuid
+
+    message_id = uuid.uuid4().hex
+    trace = f"00-{message_id}-{message_id[:16]}-01"
+    body = {"conversation": conversation, "message_id": message_id, "text": "lệ phí bao nhiêu vậy"}
+    sent = {"Authorization": f"Bearer {TOKEN}", "X-Request-ID": message_id, "traceparent": trace}
+    assert requests.post(f"{bot.url}/messages", json=body, headers=sent, timeout=30).status_code == 200
+    assert actions.calls[-1]["headers"]["X-Request-ID"] == message_id
+    assert actions.calls[-1]["headers"]["traceparent"] == trace
+    lines = [line for line in bot.log.read_text().splitlines() if message_id in line]
+    assert any("turn answered" in line for line in lines)
+
+
+def test_a_hostile_id_is_not_taken(bot, actions, conversation):
+    body = {"conversation": conversation, "message_id": "m1", "text": "lệ phí bao nhiêu vậy"}
+    sent = {
+        "Authorization": f"Bearer {TOKEN}",
+        "X-Request-ID": "<script>alert(1)</script>",
+        "traceparent": "x",
+    }
+    assert requests.post(f"{bot.url}/messages", json=body, headers=sent, timeout=30).status_code == 200
+    assert "<" not in actions.calls[-1]["headers"]["X-Request-ID"]
+    assert "traceparent" not in actions.calls[-1]["headers"]
+    assert "<script>" not in bot.log.read_text()
+
+
+def test_a_turn_that_fails_is_in_the_log_without_what_was_said(bot, actions, conversation):
+    actions.mode = "fail"
+    answer = bot.say(conversation, "tên em là Trần Thị Kín Đáo, cccd 052099001234, lệ phí bao nhiêu")
+    assert answer.status_code == 500
+    log = bot.log.read_text()
+    assert answer.json()["id"] in log
+    assert "ActionServerFailedError" in log
+    for secret in ("Kín Đáo", "052099001234", "a secret of the action server", TOKEN):
+        assert secret not in log
 
 
 def test_people_s_words_are_not_in_the_log(bot, conversation):

@@ -1,4 +1,4 @@
-"""A real SQLite file, a real Redis, and a small HTTP server that plays the bot's contract."""
+"""Real SQLite, PostgreSQL and Redis, and a small HTTP server that plays the bot's contract."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from conversations.bot_client import BotClient
 from conversations.core import ConversationCore
 from conversations.redis_link import RedisLink
 from conversations.schemas import Capabilities, InboundMessage, OutboundMessage, SendResult
+from database.base import new_id
 from database.engine import Database, sqlite_url
+from deploy.local.postgres import PrivatePostgres
 
 TOKEN = "internal"
 
@@ -192,9 +194,24 @@ def provider() -> Provider:
     return Provider()
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PrivatePostgres]:
+    with PrivatePostgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Each test runs on both databases."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "test.sqlite3")
+    server: PrivatePostgres = request.getfixturevalue("postgres")
+    return server.create(new_id())
+
+
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database(sqlite_url(tmp_path / "test.sqlite3"))
+async def database(database_url: str) -> AsyncIterator[Database]:
+    opened = Database(database_url)
     await opened.create_all()
     yield opened
     await opened.close()

@@ -43,12 +43,12 @@ class CutDatabase(Database):
     after_commit = False
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
+    async def write(self, *, durable: bool = True) -> AsyncIterator[AsyncSession]:
         cut = False
         if self.left is not None:
             self.left -= 1
             cut = self.left < 0
-        async with super().write() as session:
+        async with super().write(durable=durable) as session:
             yield session
             if cut and not self.after_commit:
                 raise PowerCutError

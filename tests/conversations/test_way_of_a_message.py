@@ -432,3 +432,14 @@ def fake_say(*texts: str, buttons: tuple[tuple[str, str], ...] = (), **turn: Any
             for text in texts
         ],
     }
+
+
+async def test_order_holds_when_the_clock_is_set_back(
+    core: ConversationCore, clock: Any, provider: Any, write: Write
+):
+    await core.inbox.receive(write("một?"))
+    clock.forward(seconds=-30)
+    await core.inbox.receive(write("hai?"))
+    clock.forward(seconds=60)
+    await settle(core)
+    assert provider.texts == ["bot: một?", "bot: hai?"]

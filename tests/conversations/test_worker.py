@@ -246,3 +246,22 @@ async def test_live_events_cross_processes(make_core: MakeCore, redis_server: An
             return not queue.empty() and queue.get_nowait() == {"type": "typing"}
 
         await eventually(heard)
+
+
+async def test_stopping_finishes_what_was_taken_and_leaves_the_rest_to_others(
+    make_core: MakeCore, redis_server: Any, provider: Any, fake_bot: Any, write: Write
+):
+    first = await make_core(redis_server.url, concurrency=3)
+    fake_bot.gate.clear()
+    for number in range(8):
+        await first.inbox.receive(write(f"câu {number}?", user=f"u{number}"))
+    stopping = asyncio.create_task(first.stop())
+    await eventually(lambda: len(fake_bot.asked) >= 3)
+    fake_bot.gate.set()
+    await stopping
+    done = len(provider.taken)
+    assert done >= 3
+    await make_core(redis_server.url)
+    await eventually(lambda: len(provider.taken) == 8)
+    assert sorted(provider.texts) == [f"bot: câu {number}?" for number in range(8)]
+    assert len(fake_bot.run) == 8

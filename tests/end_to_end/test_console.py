@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.end_to_end.conftest import Running, ask
+from tests.end_to_end.test_chat import photo_with_place
 from tests.end_to_end.test_pages import serious_findings
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
@@ -130,4 +131,31 @@ def test_a_ticket_is_listed_with_its_sender(operator: BrowserContext, page: Page
     desk.get_by_role("link", name=found.group()).click()
     assert "Lê Thị Mai" in desk.locator("main").inner_text()
     assert "0905222333" in desk.locator("main").inner_text()
+    desk.close()
+
+
+def test_the_operator_sees_the_picture_the_citizen_sent_and_nobody_else_does(
+    operator: BrowserContext, page: Page, system: Running, browser: Browser
+) -> None:
+    picture = {"name": "hố ga.jpg", "mimeType": "image/jpeg", "buffer": photo_with_place()}
+    page.set_input_files("chat-1022 input[type=file]", picture)  # type: ignore[arg-type]
+    page.locator("chat-1022 .tray img").wait_for()
+    ask(page, "cho tôi gặp người thật, xem giúp ảnh này")
+
+    desk = operator.new_page()
+    desk.goto(f"{system.url}/console")
+    desk.locator("#list a", has_text="xem giúp ảnh này").first.click()
+    shown = desk.locator(".messages img")
+    shown.wait_for()
+    assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    assert shown.get_attribute("alt") == "Ảnh hố ga.jpg"
+    assert serious_findings(desk) == []
+
+    address = desk.locator(".messages .files a").get_attribute("href")
+    assert address is not None
+    stranger = browser.new_context()
+    outside = stranger.new_page()
+    outside.goto(system.url + address)
+    assert outside.url.endswith("/console/login")
+    stranger.close()
     desk.close()

@@ -51,6 +51,7 @@ def test_leaves_ordinary_messages(text):
         ("năm ngoái nhà em bị cháy", "long_ago"),
         ("sổ đỏ bị cháy thì xin cấp lại ở đâu", "papers_burnt"),
         ("đánh nhau bị phạt bao nhiêu", "asks_in_general"),
+        ("người bị động kinh có được miễn nghĩa vụ quân sự không", "asks_formally"),
     ],
 )
 def test_says_what_held_it_back(text, excluded_by):
@@ -61,6 +62,24 @@ def test_marks_decide_when_there_are_any():
     assert recognise("cháy nhà").kind == "114"
     assert recognise("chạy nhà").kind is None
     assert recognise("ăn cơm chay ở nhà").kind is None
+
+
+def test_past_is_no_brake_while_it_goes_on():
+    assert recognise("hôm qua bếp nhà em bị cháy").kind is None
+    assert recognise("cha tôi đi rừng hái nấm từ hôm qua chưa về").kind == "114"
+
+
+def test_a_request_weighs_more_than_a_sign_told_twice():
+    story = "nhà sập, tường đè gãy chân"
+    assert recognise(story).kind in ("114", "115")
+    assert recognise(f"hồi bão {story}, xin hỗ trợ thì cần giấy tờ gì").kind is None
+
+
+def test_one_sign_in_long_writing_without_marks_is_not_enough():
+    filler = "em o gan truong tieu hoc ben canh cong vien moi lam " * 3
+    found = recognise(f"chay nha kho {filler}")
+    assert (found.kind, found.excluded_by) == (None, "lone_sign")
+    assert recognise(f"chay nha kho {filler} lua bung len roi, lua lan qua nha ben").kind == "114"
 
 
 def test_names_every_number_that_is_needed():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vntext.codes import find_codes
-from vntext.masking import mask_personal
+from vntext.masking import find_identifiers, mask_personal, remove_identifiers
 from vntext.money import find_money, format_dong
 
 
@@ -92,3 +92,53 @@ def test_masking_never_raises(text):
 @given(st.from_regex(r"0[35789]\d{8}", fullmatch=True))
 def test_no_phone_number_is_left(number):
     assert number not in mask_personal(f"gọi {number} nhé")
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("sđt 0905 123 456", "sđt (số)"),
+        ("gọi +84 905.123.456 nhé", "gọi (số) nhé"),
+        ("cccd 052099001234", "cccd (số)"),
+        ("cmnd 230123456.", "cmnd (số)."),
+        ("hộ chiếu B1234567", "hộ chiếu (số)"),
+        ("sổ đỏ CD 123456 bị mất", "sổ đỏ (số) bị mất"),
+        ("thẻ bhyt GD4797912345678", "thẻ bhyt (số)"),
+        ("mst 4100123456-001", "mst (số)"),
+        ("xe 77A-123.45 và 81b1-12345", "xe (biển số) và (biển số)"),
+        ("sinh ngày 12/03/1985 ở Pleiku", "sinh ngày (ngày) ở Pleiku"),
+        ("sinh ngay 12 thang 3 nam 1985", "sinh (ngày)"),
+        ("thư a.nguyen@example.com", "thư (thư)"),
+        ("xem https://example.com/a?b=1 hoặc fb.com/lan.pham", "xem (liên kết) hoặc (liên kết)"),
+        ("số không chín không năm một hai ba bốn năm sáu", "số (số)"),
+        ("GL-2026-000123 và H21.20.15-261012-0034", "(mã) và (mã)"),
+        ("tài khoản 123 456", "tài khoản (số)"),
+    ],
+)
+def test_removes_what_tells_who_somebody_is(text, left):
+    assert remove_identifiers(text) == left
+    assert find_identifiers(text)
+    assert find_identifiers(left) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "phí 1.250.000 đồng",
+        "vay 50000000 đồng",
+        "thủ tục 1.001193 cần gì",
+        "nghị định 15 năm 2020",
+        "gọi 113 hay 0269.1022",
+        "con 2 tuổi, học lớp 12a1",
+        "đất 500 m2 ở thôn 3",
+        "sinh năm 1985",
+    ],
+)
+def test_keeps_what_tells_nothing_of_anybody(text):
+    assert remove_identifiers(text) == text
+    assert find_identifiers(text) == []
+
+
+@given(st.text())
+def test_nothing_is_left_after_removing(text):
+    assert find_identifiers(remove_identifiers(text)) == []

@@ -1,232 +1,175 @@
 /* Talks to the server for the chat widget: one visitor, one conversation, nothing sent twice, nothing lost.
  *
- * Messages wait in a queue kept in the browser until the server has acknowledged them; each carries an id made
- * here, so that a repeated try changes nothing. What the server says arrives by server-sent events, and by
- * polling while those do not get through; both are put in order, and once, by their sequence number.
+ * A message stays in the outbox until the server has acknowledged it, and carries an id made here, so that a repeated
+ * try changes nothing. What the server says is shown once, in the order of its sequence numbers.
  */
-const POLL_MS = 4000;
-const RETRY_FIRST_MS = 1000;
-const RETRY_MOST_MS = 20000;
-const STREAM_FAILURES_BEFORE_POLLING = 2;
+import { newId, Outbox, read, tabId, write } from "./outbox.js";
+import { call, Problem, Wire } from "./wire.js";
+
+const RETRY_FIRST_MS = 1_000;
+const RETRY_MOST_MS = 20_000;
+const LOOK_FOR_LEFT_MS = 20_000;
+const TOKEN = "1022.token";
 
 export class ChatClient extends EventTarget {
   #base;
   #token = null;
   #last = 0;
-  #queue = [];
-  #sending = false;
+  #outbox = new Outbox(tabId());
+  #wire;
+  #isSending = false;
   #retryMs = RETRY_FIRST_MS;
-  #stream = null;
-  #streamFailures = 0;
-  #pollTimer = null;
   #retryTimer = null;
-  #closed = false;
+  #leftTimer = null;
+  #isClosed = false;
+  #listening = new AbortController();
 
   /** @param {string} base address of the 1022 server, without a slash at its end */
   constructor(base) {
     super();
     this.#base = base;
-    this.#token = read("1022.token");
-    this.#queue = readQueue();
-    addEventListener("online", () => this.#wake());
-    addEventListener("offline", () => this.#tell("state", { online: false }));
+    this.#wire = new Wire(base, {
+      after: () => this.#last,
+      message: (message) => this.#take(message),
+      typing: () => this.#tell("typing", {}),
+      state: ({ owner, position }) => this.#tell("state", { online: true, owner, position }),
+      up: () => {
+        this.#tell("state", { online: true });
+        this.retry();
+      },
+      down: () => this.#tell("state", { online: false }),
+      badToken: () => this.#renew(),
+    });
+    const signal = this.#listening.signal;
+    addEventListener("online", () => this.#wire.now(), { signal });
+    addEventListener("offline", () => this.#tell("state", { online: false }), { signal });
+    addEventListener("pageshow", (event) => event.persisted && this.#wire.now(), { signal });
+    document.addEventListener("visibilitychange", () => document.hidden || this.#wire.check(), { signal });
+    addEventListener("storage", (event) => this.#follow(event), { signal });
+    this.#leftTimer = setInterval(() => this.#flush(), LOOK_FOR_LEFT_MS);
+  }
+
+  get way() {
+    return this.#wire.kind;
+  }
+
+  /** What requests beside the conversation carry. */
+  get token() {
+    return this.#token;
   }
 
   /** Opens or resumes the conversation. Tries again until it succeeds. */
   async start() {
-    this.#stream?.close();
-    for (let wait = RETRY_FIRST_MS; !this.#closed; wait = Math.min(wait * 2, RETRY_MOST_MS)) {
+    for (let wait = RETRY_FIRST_MS; !this.#isClosed; wait = Math.min(wait * 2, RETRY_MOST_MS)) {
       try {
-        const session = await this.#post("/chat/session", { token: this.#token });
+        const session = await this.#open();
         this.#token = session.token;
-        write("1022.token", session.token);
         this.#tell("session", session);
         for (const message of session.messages) this.#take(message);
-        for (const message of this.#queue) this.#tell("queued", message);
-        this.#tell("state", { online: true, owner: session.owner });
-        this.#listen();
+        this.#tell("state", { online: true, owner: session.owner, position: session.position });
+        this.#wire.open(session.token);
         this.#flush();
         return;
       } catch (error) {
+        if (!(error instanceof Problem)) throw error;
         this.#tell("state", { online: false, error });
-        await pause(wait);
+        await new Promise((resolve) => setTimeout(resolve, wait * (0.5 + Math.random() / 2)));
       }
     }
   }
 
   /** Queues a message and sends it as soon as it can be sent. */
-  send(text, { postback = false, title = null } = {}) {
-    const message = { client_id: newId(), text, postback, title: title ?? text };
-    this.#queue.push(message);
-    writeQueue(this.#queue);
-    this.#tell("queued", message);
-    this.#flush();
+  send({ text = "", postback = false, title = text, location, attachments }) {
+    const message = { client_id: newId(), text, postback, title, location, attachments };
+    this.#tell("queued", this.#outbox.add(message));
+    this.retry();
   }
 
   /** Tries at once what is waiting. */
   retry() {
-    this.#wake();
-  }
-
-  close() {
-    this.#closed = true;
-    this.#stream?.close();
-    clearInterval(this.#pollTimer);
-    clearTimeout(this.#retryTimer);
-  }
-
-  #wake() {
-    clearTimeout(this.#retryTimer);
     this.#retryMs = RETRY_FIRST_MS;
     this.#flush();
   }
 
+  close() {
+    this.#isClosed = true;
+    this.#wire.close();
+    this.#listening.abort();
+    clearTimeout(this.#retryTimer);
+    clearInterval(this.#leftTimer);
+  }
+
+  /* Two tabs opened at once are one visitor: the second waits for the first one's token. */
+  #open() {
+    const open = async () => {
+      const session = await call(this.#base, "/chat/session", { body: { token: read(TOKEN) ?? this.#token } });
+      write(TOKEN, session.token);
+      return session;
+    };
+    return navigator.locks ? navigator.locks.request(TOKEN, open) : open();
+  }
+
+  /* Another tab became somebody else before anything was said here: this one follows. */
+  #follow({ key, newValue }) {
+    if (key !== TOKEN || !newValue || !this.#token || newValue === this.#token || this.#last > 0) return;
+    this.#wire.close();
+    this.start();
+  }
+
+  #renew() {
+    this.#token = null;
+    this.#wire.close();
+    this.start();
+  }
+
   async #flush() {
-    if (this.#sending || !this.#token) return;
-    this.#sending = true;
+    if (this.#isSending || !this.#token) return;
+    this.#isSending = true;
+    clearTimeout(this.#retryTimer);
     try {
-      while (this.#queue.length > 0) {
-        const { client_id, text, postback } = this.#queue[0];
-        let answer;
-        try {
-          answer = await this.#post("/chat/messages", { client_id, text, postback });
-        } catch (error) {
-          if (error.status === 401) {
-            // The token is no longer valid: open the chat anew, then send what waits.
-            this.#token = null;
-            setTimeout(() => this.start());
-            return;
-          }
-          if (error.refused) {
-            this.#queue.shift();
-            writeQueue(this.#queue);
-            this.#tell("refused", { client_id, message: error.message });
-            continue;
-          }
-          this.#tell("failed", { client_id, message: error.said });
-          this.#tell("state", { online: false });
-          this.#retryTimer = setTimeout(() => this.#flush(), this.#retryMs);
-          this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MOST_MS);
-          return;
-        }
-        this.#queue.shift();
-        writeQueue(this.#queue);
-        this.#retryMs = RETRY_FIRST_MS;
-        this.#tell("accepted", { client_id, id: answer.message_id, sequence: answer.sequence });
-        this.#tell("state", { online: true });
+      for (let [message] = this.#outbox.waiting(); message; [message] = this.#outbox.waiting()) {
+        if (!(await this.#deliver(message))) return;
       }
     } finally {
-      this.#sending = false;
+      this.#isSending = false;
     }
   }
 
-  #listen() {
-    if (this.#closed) return;
-    const address = `${this.#base}/chat/events?token=${encodeURIComponent(this.#token)}&after=${this.#last}`;
-    const stream = new EventSource(address);
-    this.#stream = stream;
-    stream.addEventListener("open", () => {
-      this.#streamFailures = 0;
-      clearInterval(this.#pollTimer);
-      this.#pollTimer = null;
-      this.#tell("state", { online: true });
-      this.#poll();
-    });
-    stream.addEventListener("message", (event) => this.#take(JSON.parse(event.data)));
-    stream.addEventListener("typing", (event) => this.#tell("typing", JSON.parse(event.data)));
-    stream.addEventListener("owner", (event) => this.#tell("state", JSON.parse(event.data)));
-    stream.addEventListener("error", () => {
-      this.#streamFailures += 1;
-      if (this.#streamFailures >= STREAM_FAILURES_BEFORE_POLLING && this.#pollTimer === null) {
-        this.#pollTimer = setInterval(() => this.#poll(), POLL_MS);
-      }
-      if (stream.readyState === EventSource.CLOSED) {
-        setTimeout(() => this.#stream === stream && this.#listen(), RETRY_MOST_MS / 4);
-      }
-    });
-  }
-
-  async #poll() {
+  async #deliver(message) {
+    const { client_id } = message;
+    this.#tell("queued", message);
     try {
-      const answer = await this.#get(`/chat/messages?after=${this.#last}`);
-      for (const message of answer.messages) this.#take(message);
-      this.#tell("state", { online: true, owner: answer.owner, position: answer.position });
-    } catch {
-      this.#tell("state", { online: navigator.onLine && this.#stream?.readyState === EventSource.OPEN });
+      const answer = await this.#wire.say(message);
+      this.#outbox.remove(client_id);
+      this.#tell("accepted", { client_id, id: answer.message_id, sequence: answer.sequence });
+      this.#retryMs = RETRY_FIRST_MS;
+      return true;
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      if (problem.status === 401) {
+        setTimeout(() => this.#renew());
+        return false;
+      }
+      if (problem.refused) {
+        this.#outbox.remove(client_id);
+        this.#tell("refused", { client_id, message: problem.said });
+        return true;
+      }
+      this.#tell("failed", { client_id, message: problem.said });
+      const pause = Math.max(problem.wait * 1_000, this.#retryMs * (0.5 + Math.random() / 2));
+      this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MOST_MS);
+      this.#retryTimer = setTimeout(() => this.#flush(), pause);
+      return false;
     }
   }
 
   #take(message) {
-    if (message.sequence > this.#last) this.#last = message.sequence;
+    this.#last = Math.max(this.#last, message.sequence);
+    if (message.client_id) this.#outbox.remove(message.client_id);
     this.#tell("message", message);
   }
 
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
-
-  async #post(path, body) {
-    return this.#call(path, { method: "POST", body: JSON.stringify(body) });
-  }
-
-  async #get(path) {
-    return this.#call(path, { method: "GET" });
-  }
-
-  async #call(path, options) {
-    const headers = { "Content-Type": "application/json" };
-    if (this.#token) headers.Authorization = `Bearer ${this.#token}`;
-    const response = await fetch(this.#base + path, { ...options, headers, signal: AbortSignal.timeout(15000) });
-    if (response.ok) return response.json();
-    const problem = await response.json().catch(() => ({}));
-    const error = new Error(problem.message ?? String(response.status));
-    // 4xx will never succeed by trying again, but for "too many" and a timeout.
-    error.status = response.status;
-    error.said = problem.message;
-    error.refused = response.status >= 400 && response.status < 500 && ![401, 408, 429].includes(response.status);
-    throw error;
-  }
-}
-
-/* A random UUID (RFC 9562, version 4). crypto.randomUUID is kept from pages without TLS, as some agencies' are. */
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
-}
-
-function pause(milliseconds) {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
-/* Storage may be refused (private windows, strict settings): the chat then works until the page is left. */
-function read(key) {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-function write(key, value) {
-  try {
-    localStorage.setItem(key, value);
-  } catch {
-    /* works without */
-  }
-}
-
-function readQueue() {
-  try {
-    const queue = JSON.parse(read("1022.queue") ?? "[]");
-    return Array.isArray(queue) ? queue : [];
-  } catch {
-    return [];
-  }
-}
-
-function writeQueue(queue) {
-  write("1022.queue", JSON.stringify(queue));
 }

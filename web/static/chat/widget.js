@@ -6,34 +6,34 @@
  *     <chat-1022 inline></chat-1022>
  */
 import { ChatClient } from "./client.js";
-import { appendText, emergencyNumber } from "./format.js";
+import { Composer, COMPOSER } from "./composer.js";
+import { bubble } from "./message.js";
 import { STRINGS } from "./strings.js";
 
 const HERE = new URL(".", import.meta.url);
 const SERVER = HERE.origin;
-const TEXT_LIMIT = 4000;
+const TYPING_SHOWN_MS = 15_000;
 
 const MARKUP = `
   <link rel="stylesheet" href="${new URL("../tokens.css", HERE)}">
   <link rel="stylesheet" href="${new URL("widget.css", HERE)}">
-  <button class="launcher" type="button"></button>
+  <button class="launcher" type="button"><span></span><b hidden></b></button>
   <section class="panel" hidden>
     <header class="head"><div><strong></strong><span></span></div><button class="close" type="button">×</button></header>
     <p class="notice" role="status"></p>
     <div class="log" role="log" aria-live="polite" tabindex="0"></div>
     <div class="typing" aria-live="polite"></div>
-    <form>
-      <label class="sr" for="text"></label>
-      <textarea id="text" rows="1" maxlength="${TEXT_LIMIT}" enterkeyhint="send" autocomplete="off"></textarea>
-      <button class="send" type="submit"></button>
-    </form>
+    ${COMPOSER}
   </section>`;
 
 class Chat1022 extends HTMLElement {
   #root;
   #client = null;
+  #composer = null;
   #pending = new Map();
   #seen = new Set();
+  #unread = 0;
+  #typingTimer = null;
   #state = { online: true, owner: "bot" };
 
   connectedCallback() {
@@ -41,6 +41,12 @@ class Chat1022 extends HTMLElement {
     this.#root = this.attachShadow({ mode: "open" });
     this.#root.innerHTML = MARKUP;
     this.lang = "vi";
+    this.#composer = new Composer(
+      this.#root,
+      SERVER,
+      () => this.#client?.token ?? null,
+      (message) => this.#client.send(message),
+    );
     this.#label();
     this.#wire();
     if (this.hasAttribute("inline")) this.open();
@@ -54,8 +60,9 @@ class Chat1022 extends HTMLElement {
   open() {
     this.#part(".panel").hidden = false;
     this.#part(".launcher").hidden = true;
+    this.#count(0);
     if (!this.#client) this.#begin();
-    if (!this.hasAttribute("inline")) this.#part("textarea").focus();
+    if (!this.hasAttribute("inline")) this.#composer.focus();
   }
 
   #part(selector) {
@@ -64,8 +71,7 @@ class Chat1022 extends HTMLElement {
 
   #label() {
     const inline = this.hasAttribute("inline");
-    this.#part(".launcher").textContent = STRINGS.openShort;
-    this.#part(".launcher").setAttribute("aria-label", STRINGS.open);
+    this.#part(".launcher span").textContent = STRINGS.openShort;
     this.#part(".launcher").hidden = inline;
     this.#part(".panel").setAttribute("aria-label", STRINGS.title);
     this.#part(".head strong").textContent = STRINGS.title;
@@ -73,31 +79,16 @@ class Chat1022 extends HTMLElement {
     this.#part(".close").setAttribute("aria-label", STRINGS.close);
     this.#part(".close").hidden = inline;
     this.#part(".log").setAttribute("aria-label", STRINGS.log);
-    this.#part("label").textContent = STRINGS.input;
-    this.#part("textarea").placeholder = STRINGS.placeholder;
-    this.#part(".send").textContent = STRINGS.send;
     this.#part(".notice").textContent = STRINGS.loading;
+    this.#count(0);
   }
 
   #wire() {
-    const field = this.#part("textarea");
     this.#part(".launcher").addEventListener("click", () => this.open());
     this.#part(".close").addEventListener("click", () => this.#close());
     this.#root.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !this.hasAttribute("inline")) this.#close();
     });
-    this.#part("form").addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#submit();
-    });
-    field.addEventListener("keydown", (event) => {
-      // Enter while a Vietnamese keyboard is still composing belongs to the keyboard.
-      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-        event.preventDefault();
-        this.#submit();
-      }
-    });
-    field.addEventListener("input", () => this.#grow());
   }
 
   #close() {
@@ -106,37 +97,28 @@ class Chat1022 extends HTMLElement {
     this.#part(".launcher").focus();
   }
 
+  /* Says on the closed button how many answers nobody has seen. */
+  #count(unread) {
+    this.#unread = unread;
+    const badge = this.#part(".launcher b");
+    const more = unread ? STRINGS.unread.replace("{count}", unread) : "";
+    badge.hidden = unread === 0;
+    badge.textContent = unread;
+    this.#part(".launcher").setAttribute("aria-label", more ? `${STRINGS.open}, ${more}` : STRINGS.open);
+  }
+
   #begin() {
     this.#client = new ChatClient(SERVER);
     const on = (type, handle) => this.#client.addEventListener(type, (event) => handle(event.detail));
     on("session", (session) => this.#greet(session));
     on("message", (message) => this.#show(message));
     on("queued", (message) => this.#showQueued(message));
-    on("accepted", (message) => this.#settle(message));
+    on("accepted", (accepted) => this.#settle(accepted));
     on("failed", ({ client_id, message }) => this.#markFailed(client_id, message));
     on("refused", ({ client_id, message }) => this.#markRefused(client_id, message));
-    on("typing", ({ author, on: typing = true }) => {
-      const who = author === "operator" ? STRINGS.operator : STRINGS.bot;
-      this.#part(".typing").textContent = typing ? `${who} ${STRINGS.typing}` : "";
-    });
+    on("typing", () => this.#showTyping(true));
     on("state", (state) => this.#showState(state));
     this.#client.start();
-  }
-
-  #submit() {
-    const field = this.#part("textarea");
-    const text = field.value.trim();
-    if (!text || !this.#client) return;
-    this.#client.send(text);
-    field.value = "";
-    this.#grow();
-    field.focus();
-  }
-
-  #grow() {
-    const field = this.#part("textarea");
-    field.style.height = "auto";
-    field.style.height = `${field.scrollHeight + 2}px`;
   }
 
   #greet(session) {
@@ -146,76 +128,95 @@ class Chat1022 extends HTMLElement {
     }
   }
 
+  #bubble(message) {
+    return bubble(message, SERVER, () => this.#client.token);
+  }
+
   #show(message) {
     if (this.#seen.has(message.id)) return;
-    this.#seen.add(message.id);
-    const mine = message.author === "citizen" && this.#waitingFor(message.text);
-    if (mine) {
-      this.#settle({ client_id: mine, id: message.id });
+    if (this.#pending.has(message.client_id)) {
+      this.#settle(message);
       return;
     }
-    if (message.author !== "citizen") this.#part(".typing").textContent = "";
-    this.#append(this.#bubble(message), message.author !== "citizen");
+    this.#seen.add(message.id);
+    const isAnswer = message.author !== "citizen";
+    if (isAnswer) this.#showTyping(false);
+    const shown = this.#bubble(message);
+    shown.sequence = message.sequence;
+    this.#append(shown, isAnswer);
+    if (isAnswer && this.#part(".panel").hidden) this.#count(this.#unread + 1);
   }
 
   #showQueued(message) {
     if (this.#pending.has(message.client_id)) return;
-    const bubble = this.#bubble({ author: "citizen", text: message.title });
-    bubble.said = message.title.normalize("NFC");
-    bubble.append(this.#stateLine(STRINGS.sending));
-    this.#pending.set(message.client_id, bubble);
-    this.#append(bubble);
+    const shown = this.#bubble({ ...message, author: "citizen", text: message.title });
+    shown.append(this.#stateLine(STRINGS.sending));
+    this.#pending.set(message.client_id, shown);
+    this.#append(shown);
   }
 
-  /* The event may come before the answer to the request that sent the message. Messages go out one by one, so
-   * the first that waits with these words is the one. */
-  #waitingFor(text) {
-    for (const [clientId, bubble] of this.#pending) {
-      if (bubble.said === text.normalize("NFC")) return clientId;
-    }
-    return null;
-  }
-
-  #settle({ client_id, id }) {
-    const bubble = this.#pending.get(client_id);
-    if (id) this.#seen.add(id);
-    if (!bubble) return;
-    bubble.classList.remove("failed");
-    bubble.querySelector(".state")?.remove();
+  #settle({ client_id, id, sequence }) {
+    const shown = this.#pending.get(client_id);
+    this.#seen.add(id);
+    if (!shown) return;
     this.#pending.delete(client_id);
+    shown.classList.remove("failed");
+    shown.querySelector(".state")?.remove();
+    shown.sequence = sequence;
+    // Where the server has put it: another tab may have been faster.
+    const next = this.#after(shown);
+    if (next && next !== shown.nextElementSibling) this.#part(".log").insertBefore(shown, next);
+  }
+
+  /* Returns what stands behind a message's place: the first with a later sequence. What waits has none yet. */
+  #after({ sequence }) {
+    if (sequence === undefined) return null;
+    return [...this.#part(".log").children].find((other) => other.sequence > sequence) ?? null;
   }
 
   #markFailed(clientId, reason) {
-    const bubble = this.#pending.get(clientId);
-    if (!bubble || bubble.classList.contains("failed")) return;
-    bubble.classList.add("failed");
+    const shown = this.#pending.get(clientId);
+    if (!shown || shown.classList.contains("failed")) return;
+    shown.classList.add("failed");
     const retry = document.createElement("button");
     retry.type = "button";
     retry.textContent = STRINGS.retry;
     retry.addEventListener("click", () => this.#client.retry());
-    bubble.querySelector(".state")?.remove();
-    bubble.append(this.#stateLine(STRINGS.failed, retry));
+    shown.querySelector(".state")?.remove();
+    shown.append(this.#stateLine(STRINGS.failed, retry));
+    shown.scrollIntoView({ block: "nearest" });
     // What the server had to say all the same, above all an emergency number while its database is down.
     if (reason) this.#append(this.#bubble({ author: "bot", text: reason }), true);
   }
 
   #markRefused(clientId, reason) {
-    const bubble = this.#pending.get(clientId);
+    const shown = this.#pending.get(clientId);
     this.#pending.delete(clientId);
-    if (!bubble) return;
-    bubble.classList.add("failed");
-    bubble.querySelector(".state")?.remove();
-    bubble.append(this.#stateLine(reason));
+    if (!shown) return;
+    shown.classList.add("failed");
+    shown.querySelector(".state")?.remove();
+    shown.append(this.#stateLine(reason));
+  }
+
+  #showTyping(isTyping) {
+    clearTimeout(this.#typingTimer);
+    this.#part(".typing").textContent = isTyping ? `${STRINGS.bot} ${STRINGS.typing}` : "";
+    if (isTyping) this.#typingTimer = setTimeout(() => this.#showTyping(false), TYPING_SHOWN_MS);
   }
 
   #showState(state) {
     this.#state = { ...this.#state, error: undefined, ...state };
+    // For whoever looks why a chat is slow.
+    this.dataset.way = this.#client.way ?? "";
     const { online, owner, error } = this.#state;
     let notice = "";
     if (!online) notice = navigator.onLine && error ? STRINGS.unavailable : STRINGS.offline;
     else if (owner === "queue") notice = STRINGS.queue;
     else if (owner === "person") notice = STRINGS.person;
-    this.#part(".notice").textContent = notice;
+    const line = this.#part(".notice");
+    // Said again, a screen reader would read it again.
+    if (line.textContent !== notice) line.textContent = notice;
+    line.classList.toggle("offline", !online);
   }
 
   #stateLine(text, ...more) {
@@ -225,35 +226,19 @@ class Chat1022 extends HTMLElement {
     return line;
   }
 
-  #bubble({ author, text, buttons, route }) {
-    const bubble = document.createElement("article");
-    bubble.className = `message ${author}`;
-    const who = document.createElement("span");
-    who.className = author === "operator" ? "who" : "sr";
-    who.textContent = STRINGS[author === "citizen" ? "you" : author] + ": ";
-    bubble.append(who);
-    const number = emergencyNumber(route);
-    if (number) {
-      bubble.classList.add("emergency");
-      const call = document.createElement("a");
-      call.className = "call";
-      call.href = `tel:${number}`;
-      call.textContent = STRINGS.call.replace("{number}", number);
-      bubble.append(call);
-    }
-    appendText(bubble, text ?? "");
-    if (buttons?.length) bubble.choices = buttons;
-    return bubble;
-  }
-
-  #append(bubble, isAnswer = false) {
+  #append(shown, isAnswer = false) {
     const log = this.#part(".log");
+    const next = this.#after(shown);
+    if (next) {
+      log.insertBefore(shown, next);
+      return;
+    }
     // Choices belong to the latest answer alone: what was offered before no longer applies.
-    if (isAnswer || bubble.classList.contains("citizen")) log.querySelector(".choices")?.remove();
-    log.append(bubble);
-    if (bubble.choices) log.append(this.#choices(bubble.choices));
+    if (isAnswer || shown.classList.contains("citizen")) log.querySelector(".choices")?.remove();
+    log.append(shown);
+    if (shown.choices) log.append(this.#choices(shown.choices));
     // An answer longer than the window is read from its beginning.
-    log.scrollTop = isAnswer ? Math.min(bubble.offsetTop - 12, log.scrollHeight) : log.scrollHeight;
+    log.scrollTop = isAnswer ? Math.min(shown.offsetTop - 12, log.scrollHeight) : log.scrollHeight;
   }
 
   #choices(buttons) {
@@ -264,9 +249,8 @@ class Chat1022 extends HTMLElement {
       button.type = "button";
       button.textContent = title;
       button.addEventListener("click", () => {
-        const postback = payload.startsWith("/");
-        this.#client.send(payload, { postback, title });
-        this.#part("textarea").focus();
+        this.#client.send({ text: payload, postback: payload.startsWith("/"), title });
+        this.#composer.focus();
       });
       row.append(button);
     }
@@ -275,10 +259,10 @@ class Chat1022 extends HTMLElement {
 }
 
 function loadFont() {
-  for (const [weight, name] of [[400, "400"], [600, "600"]]) {
-    for (const [subset, range] of [["", "U+0000-00FF"], ["vi-", "U+0102-0103,U+0110-0111,U+0128-0129,U+0168-0169,U+01A0-01A1,U+01AF-01B0,U+0300-0301,U+0303-0304,U+0308-0309,U+0323,U+0329,U+1EA0-1EF9,U+20AB"]]) {
-      const source = `url(${new URL(`../vendor/be-vietnam-pro-${subset}${name}.woff2`, HERE)})`;
-      document.fonts.add(new FontFace("Be Vietnam Pro", source, { weight: String(weight), display: "swap", unicodeRange: range }));
+  for (const weight of ["400", "600"]) {
+    for (const [subset, range] of [["", "U+0-FF"], ["vi-", "U+102-103,U+110-111,U+128-129,U+168-169,U+1A0-1B0,U+300-303,U+309,U+323,U+1EA0-1EF9,U+20AB"]]) {
+      const source = `url(${new URL(`../vendor/be-vietnam-pro-${subset}${weight}.woff2`, HERE)})`;
+      document.fonts.add(new FontFace("Be Vietnam Pro", source, { weight, display: "swap", unicodeRange: range }));
     }
   }
 }

@@ -1,0 +1,1 @@
+"""Learning from use: what was misunderstood is kept without personal data, and labelled by a person."""

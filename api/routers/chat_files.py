@@ -1,0 +1,156 @@
+"""Pictures and files of the web chat: stored when they are sent, read by whoever sent them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi.responses import FileResponse
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from api.chat_messages import FileBody, slow_down
+from api.errors import PROBLEMS, Problem
+from api.files import file_response
+from api.routers.chat import ServicesHere, VisitorHere, address_of
+from connectors.webchat.connector import CHANNEL
+from connectors.webchat.limits import Limit
+from conversations.media.service import LARGEST_FILE, Person, StoredFile
+
+router = APIRouter(prefix="/chat/files", tags=["chat"], responses=PROBLEMS)
+
+_OVERHEAD = 16 * 1024
+"""Bytes a form may need around the file."""
+LARGEST_UPLOAD = LARGEST_FILE + _OVERHEAD
+
+_WINDOW_SECONDS = 600
+_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["client_id", "file"],
+                    "properties": {
+                        "client_id": {
+                            "type": "string",
+                            "format": "uuid",
+                            "description": "Made by the widget: sent again, the file is stored once",
+                        },
+                        "file": {"type": "string", "format": "binary", "description": "At most 10 MB"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+class _TooLarge(MultiPartException):
+    pass
+
+
+@router.post("", status_code=201, summary="Store a picture or a file", openapi_extra=_FORM)
+async def store_file(visitor: VisitorHere, request: Request, services: ServicesHere) -> FileBody:
+    """Store a file, to be sent with a message: JPEG, PNG, WebP, GIF, HEIC; PDF, docx, xlsx, txt.
+
+    Its bytes decide what it is. Pictures are written anew, without where and by what they were taken. Nothing
+    is read on once a body has more than 10 MB.
+    """
+    settings = services.settings
+    exceeded = await services.limits.allow(
+        (Limit("visitor-files", settings.visitor_files_per_ten_minutes, _WINDOW_SECONDS), visitor),
+        (
+            Limit("address-files", settings.address_files_per_ten_minutes, _WINDOW_SECONDS),
+            address_of(request),
+        ),
+    )
+    if exceeded is not None:
+        code = "too_many_files" if exceeded.name == "visitor-files" else "too_many_addresses"
+        raise slow_down(code, _WINDOW_SECONDS)
+    client_id, name, content = await _read_form(request)
+    stored = await services.media.add(
+        Person(CHANNEL, visitor), client_id=str(client_id), name=name, content=content
+    )
+    return _body(stored, services.links.path(stored.id))
+
+
+@router.get(
+    "/{file_id}",
+    summary="Read a file",
+    response_class=FileResponse,
+    responses={200: {"content": {"application/octet-stream": {}}}, 404: PROBLEMS[422]},
+)
+async def read_file(
+    services: ServicesHere,
+    file_id: Annotated[str, Path(pattern="^[0-9a-f]{32}$")],
+    expires: Annotated[str, Query(max_length=20)] = "",
+    signature: Annotated[str, Query(max_length=100)] = "",
+    small: Annotated[bool, Query(description="A picture's small copy")] = False,
+    authorization: Annotated[str, Header()] = "",
+) -> FileResponse:
+    """Return a file to whoever has its signed address, or is its owner by the visitor's token."""
+    file = await services.media.find(file_id)
+    if not services.links.is_valid(file_id, expires, signature):
+        visitor = services.visitors.read(authorization.removeprefix("Bearer ").strip())
+        if visitor is None:
+            raise Problem(401, "bad_token")
+        if file is not None and file.owner != Person(CHANNEL, visitor):
+            file = None
+    if file is None:
+        raise Problem(404, "file_gone")
+    return file_response(services.media, file, small=small)
+
+
+async def _read_form(request: Request) -> tuple[UUID, str, bytes]:
+    """Return client_id, file name and content of an upload, never more than it may be."""
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise Problem(422, "file_missing")
+    parser = MultiPartParser(
+        request.headers, _limited(request.stream()), max_files=1, max_fields=4, max_part_size=1_024
+    )
+    try:
+        form = await parser.parse()
+    except _TooLarge as error:
+        raise Problem(413, "file_too_large") from error
+    except (MultiPartException, ValueError, LookupError) as error:
+        raise Problem(422, "invalid") from error
+    try:
+        file, client_id = form.get("file"), form.get("client_id")
+        if not isinstance(file, UploadFile):
+            raise Problem(422, "file_missing")
+        content = await file.read(LARGEST_FILE + 1)
+        return _uuid(client_id), (file.filename or "")[:1_000], content
+    finally:
+        await form.close()
+
+
+async def _limited(stream: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    size = 0
+    async for chunk in stream:
+        size += len(chunk)
+        if size > LARGEST_UPLOAD:
+            raise _TooLarge("too large")
+        yield chunk
+
+
+def _uuid(value: object) -> UUID:
+    try:
+        return UUID(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise Problem(422, "invalid") from error
+
+
+def _body(file: StoredFile, url: str) -> FileBody:
+    return FileBody(
+        id=file.id,
+        url=url,
+        kind=file.kind,
+        name=file.name,
+        size=file.size,
+        width=file.width,
+        height=file.height,
+    )

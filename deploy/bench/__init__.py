@@ -1,0 +1,1 @@
+"""Measures the whole running system: times, throughput, processor time and memory."""

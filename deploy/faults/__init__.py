@@ -1,0 +1,1 @@
+"""Kills processes of the running system under load, and checks afterwards that nothing was lost."""

@@ -1,0 +1,1 @@
+"""What the processes tell about themselves: log lines, metrics, traces, joined by one id a message."""
