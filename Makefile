@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 export DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check install lint format train label fit kb-import predict bench faults dead backup \
+.PHONY: help run test check install lint format train label fit kb-import predict compare bench faults dead backup \
 	restore reset
 
 help: ## List the commands
@@ -69,6 +69,11 @@ predict: ## Answer evaluation rows: make predict IN=<rows.jsonl> OUT=<prediction
 	@test -n "$(IN)" -a -n "$(OUT)" || { echo "error: make predict IN=<rows.jsonl> OUT=<predictions.jsonl> [DATA_DIR=<folder>]"; exit 2; }
 	@$(PREPARE) run
 	@$(APP) -m deploy.local.predict --in "$(IN)" --out "$(OUT)"
+
+compare: ## Compare models (docs/MODELS.md): make compare [ONLY=classifiers|search|marks] [DATA_DIR=<folder>]
+	@$(PREPARE) run
+	@test "$(ONLY)" = search || $(BOT) -m bot.compare $(addprefix --only ,$(ONLY))
+	@test "$(ONLY)" = classifiers || $(APP) -m kb_index.compare $(addprefix --only ,$(ONLY))
 
 bench: ## Measure speed, cost and memory of the running system: make bench [ARGS="--db postgres --rate 16.4 …"]
 	@$(PREPARE) run

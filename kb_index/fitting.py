@@ -35,7 +35,7 @@ EVALUATION = Path(__file__).parent.parent / "nlu_data" / "evaluation"
 PACKAGED = Path(__file__).with_name("ranker.json")
 # Fewer questions than this say too little for a fit: a base of one's own, or a few entries.
 _FEWEST_WRITTEN = 200
-_SEED = 1022
+SEED = 1022
 _MOST_TITLES = 600
 _MOST_VARIANTS = 300
 _MOST_NAMED = 900
@@ -92,7 +92,9 @@ class Question:
 
 
 @dataclass(frozen=True)
-class _Case:
+class Case:
+    """A question's candidates: their figures and which are right; `fold` is of what it is about."""
+
     features: NDArray[np.float32]
     right: NDArray[np.bool_]
     weight: float
@@ -133,13 +135,13 @@ def fit_ranker(
     Raises:
         TooFewQuestionsError: hardly any of the questions is about these entries.
     """
-    chance = random.Random(_SEED)  # noqa: S311 - no secrets, reproducible
-    kept, generated = _generate(entries, chance)
+    chance = random.Random(SEED)  # noqa: S311 - no secrets, reproducible
+    kept, generated = generate(entries, chance)
     numbers = {entry.key: number for number, entry in enumerate(kept)}
     own = [question for question in questions if question.keys & numbers.keys() or not question.keys]
     # Written questions meet the base as it is; only for generated ones are names missing.
     cases = [
-        _case(question, maker, numbers, lexicon)
+        case_of(question, maker, numbers, lexicon)
         for some, maker in (
             (own, FeatureMaker(SearchIndex.build(entries, encoder), encoder)),
             (generated, FeatureMaker(SearchIndex.build(kept, encoder), encoder)),
@@ -149,16 +151,15 @@ def fit_ranker(
     written = sum(case.found for case in cases[: len(own)])
     if written < _FEWEST_WRITTEN:
         raise TooFewQuestionsError(f"only {written} of our questions are about this base")
-    ranking = _fit_ranking(cases)
+    ranking = fit_ranking(cases)
     scores = _scores_unseen(cases)
     confidence, near = (_fit_confidence(cases, scores, first) for first in (1, NEAR))
     logger.info("ranker fitted on %d written and %d generated questions", len(own), len(generated))
     return Ranker(ranking, confidence, near)
 
 
-def _generate(
-    entries: Sequence[EntryTexts], chance: random.Random
-) -> tuple[list[EntryTexts], list[Question]]:
+def generate(entries: Sequence[EntryTexts], chance: random.Random) -> tuple[list[EntryTexts], list[Question]]:
+    """Return the entries with some names taken out, and questions made of those and of titles."""
     kept: list[EntryTexts] = []
     questions: list[Question] = []
     bare_titles = [entry for entry in entries if not entry.names]
@@ -205,15 +206,16 @@ def _variants(entries: Sequence[EntryTexts]) -> tuple[list[EntryTexts], set[str]
     return variants, general
 
 
-def _case(question: Question, maker: FeatureMaker, numbers: dict[str, int], lexicon: Lexicon) -> _Case:
+def case_of(question: Question, maker: FeatureMaker, numbers: dict[str, int], lexicon: Lexicon) -> Case:
+    """Return the question's candidates; `numbers` are the places of the entries' keys."""
     chosen, features = maker.candidates(read_query(question.text, lexicon, maker.vocabulary))
     right_numbers = {numbers[key] for key in question.keys if key in numbers}
     right = np.array([number in right_numbers for number in chosen], dtype=bool)
     about = min(question.keys) if question.keys else question.text
-    return _Case(features, right, question.weight, bool(right.any()), zlib.crc32(about.encode()) % _FOLDS)
+    return Case(features, right, question.weight, bool(right.any()), zlib.crc32(about.encode()) % _FOLDS)
 
 
-def _scores_unseen(cases: Sequence[_Case]) -> list[NDArray[np.float32]]:
+def _scores_unseen(cases: Sequence[Case]) -> list[NDArray[np.float32]]:
     """Return the scores of every question's candidates by a ranking that was not fitted on that question.
 
     On questions it was fitted on, a ranking is surer than it has reason to be. Questions about the same entry
@@ -221,18 +223,23 @@ def _scores_unseen(cases: Sequence[_Case]) -> list[NDArray[np.float32]]:
     """
     scores: list[NDArray[np.float32]] = [np.zeros(0, dtype=np.float32)] * len(cases)
     for fold in range(_FOLDS):
-        ranking = _fit_ranking([case for case in cases if case.fold != fold])
+        ranking = fit_ranking([case for case in cases if case.fold != fold])
         for number, case in enumerate(cases):
             if case.fold == fold:
                 scores[number] = ranking(case.features)
     return scores
 
 
-def _fit_ranking(cases: Sequence[_Case]) -> Scorer:
-    """Fit a score so that the right candidate of a question wins its softmax (a conditional logit)."""
+def fit_ranking(cases: Sequence[Case], units: int = _UNITS) -> Scorer:
+    """Fit a score so that the right candidate of a question wins its softmax (a conditional logit).
+
+    Args:
+        cases: the questions.
+        units: of the hidden layer; none leaves a linear function.
+    """
     import torch
 
-    torch.manual_seed(_SEED)
+    torch.manual_seed(SEED)
     cases = [case for case in cases if case.found and not case.right.all()]
     rows = np.concatenate([case.features for case in cases])[:, _FITTED_PLACES]
     means, scales = rows.mean(axis=0), rows.std(axis=0) + 1e-6
@@ -252,8 +259,8 @@ def _fit_ranking(cases: Sequence[_Case]) -> Scorer:
     x, h, m, r = (torch.from_numpy(table) for table in (features, by_hand, mask, right))
     importance = torch.tensor([case.weight for case in cases])
     linear = torch.nn.Linear(len(_FITTED_PLACES), 1, bias=False)
-    hidden = torch.nn.Linear(len(_FITTED_PLACES), _UNITS)
-    out = torch.nn.Linear(_UNITS, 1, bias=False)
+    hidden = torch.nn.Linear(len(_FITTED_PLACES), units)
+    out = torch.nn.Linear(units, 1, bias=False)
     dropout = torch.nn.Dropout(_DROPPED)
     parameters = [*linear.parameters(), *hidden.parameters(), *out.parameters()]
     optimiser = torch.optim.AdamW(parameters, weight_decay=_SHRINK)
@@ -288,7 +295,7 @@ def _fit_ranking(cases: Sequence[_Case]) -> Scorer:
     )
 
 
-def _fit_confidence(cases: Sequence[_Case], all_scores: Sequence[NDArray[np.float32]], first: int) -> Linear:
+def _fit_confidence(cases: Sequence[Case], all_scores: Sequence[NDArray[np.float32]], first: int) -> Linear:
     """Fit how probably one of the `first` candidates is right, from each case's scores.
 
     Each question counts again with its answers taken out: what the base cannot answer looks like that.

@@ -62,13 +62,16 @@ def make_pairs(entries: Sequence[EntryTexts], lexicon: Lexicon, seed: int = _SEE
     return list(dict.fromkeys(kept))
 
 
-def train_embedding(pairs: Sequence[Pair], texts: Iterable[str], folder: Path) -> None:
+def train_embedding(
+    pairs: Sequence[Pair], texts: Iterable[str], folder: Path, dimensions: int = DIMENSIONS
+) -> None:
     """Train a static embedding on `pairs` and put it in `folder`, replacing what is there.
 
     Args:
         pairs: (anchor, positive) texts.
         texts: what the tokenizer's vocabulary is learnt from, besides the pairs.
         folder: where the model goes; written beside and moved when whole.
+        dimensions: length of its vectors.
     """
     import torch
     from datasets import Dataset
@@ -82,7 +85,7 @@ def train_embedding(pairs: Sequence[Pair], texts: Iterable[str], folder: Path) -
     torch.manual_seed(_SEED)
     torch.set_num_threads(1)
     tokenizer = _tokenizer([*texts, *(text for pair in pairs for text in pair)])
-    model = SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=DIMENSIONS)], device="cpu")
+    model = SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=dimensions)], device="cpu")
     dataset = Dataset.from_dict(
         {"anchor": [pair[0] for pair in pairs], "positive": [pair[1] for pair in pairs]}
     )
