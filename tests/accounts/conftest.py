@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
 
+import accounts.models
 from accounts.service import AccountService
-from database.engine import Database, sqlite_url
+from database.engine import Database
 
 
 class HandClock:
@@ -25,16 +24,6 @@ class HandClock:
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    import accounts.models  # noqa: F401 - defines the tables
-
-    opened = Database(sqlite_url(tmp_path / "test.sqlite3"))
-    await opened.create_all()
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

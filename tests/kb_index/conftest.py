@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from database.engine import Database, sqlite_url
+from database.engine import Database
 from kb_index.importers import Record
 from kb_index.importing import import_records
 from kb_index.schemas import Article, Procedure
@@ -199,14 +199,6 @@ def write_jsonl(tmp_path: Path) -> Callable[..., Path]:
         return file
 
     return write
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database(sqlite_url(tmp_path / "1022.sqlite3"))
-    await opened.create_all()
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +11,7 @@ import actions.learning.models  # noqa: F401 - defines the tables
 from actions.learning.samples import LearningSamples
 from conversations import repository
 from database.base import new_id
-from database.engine import Database, sqlite_url
+from database.engine import Database
 
 RETENTION = timedelta(days=180)
 
@@ -91,14 +89,6 @@ def procedures(*codes: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database(sqlite_url(tmp_path / "test.sqlite3"))
-    await opened.create_all()
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from conversations.media.service import Media
-from database.engine import Database, sqlite_url
+from database.engine import Database
 
 
 class SetClock:
@@ -29,14 +29,6 @@ class SetClock:
 @pytest.fixture
 def clock() -> SetClock:
     return SetClock()
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database(sqlite_url(tmp_path / "1022.sqlite3"))
-    await opened.create_all()
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture
