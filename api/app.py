@@ -11,13 +11,16 @@ from fastapi import FastAPI, Request
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import RedirectResponse, Response
 
+from api.access import CrossSite, NotAllowed, NotLoggedIn
 from api.errors import answer, install_errors
 from api.logs import VERSION, configure_logging, start_tracing
 from api.middleware import BodyLimit, ChatCors, RequestContext
 from api.routers import actions, chat, chat_files, console, health, metrics, pages
 from api.services import Services, build_services
 from api.settings import Settings
+from api.templating import page
 from telemetry import tracing
+from vntext.catalogue import say
 
 log = structlog.get_logger(__name__)
 
@@ -67,20 +70,28 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.add_middleware(BodyLimit, limit=JSON_LIMIT, streamed={"/chat/files": chat_files.LARGEST_UPLOAD})
     app.add_middleware(ChatCors, origins=settings.chat_origins)
     app.add_middleware(RequestContext)
-    for surface in (health, metrics, chat, chat_files, actions, console, pages):
+    for surface in (health, metrics, chat, chat_files, actions, pages):
         app.include_router(surface.router)
+    for router in console.ROUTERS:
+        app.include_router(router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     return app
 
 
 def _install_console_errors(app: FastAPI) -> None:
-    @app.exception_handler(console.NotLoggedIn)
-    async def _not_logged_in(request: Request, _error: console.NotLoggedIn) -> Response:
+    @app.exception_handler(NotLoggedIn)
+    async def _not_logged_in(request: Request, _error: NotLoggedIn) -> Response:
         # A page that refreshes a part of itself must not find the log-in form there.
         if "text/html" in request.headers.get("accept", ""):
             return RedirectResponse("/console/login", status_code=303)
         return answer(request, 401, "bad_token")
 
-    @app.exception_handler(console.CrossSite)
-    async def _cross_site(request: Request, _error: console.CrossSite) -> Response:
+    @app.exception_handler(CrossSite)
+    async def _cross_site(request: Request, _error: CrossSite) -> Response:
+        return answer(request, 403, "forbidden")
+
+    @app.exception_handler(NotAllowed)
+    async def _not_allowed(request: Request, _error: NotAllowed) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return page("error.html", status=403, message=say("console.error.not_allowed"))
         return answer(request, 403, "forbidden")

@@ -47,9 +47,39 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from conversations.schemas import Capabilities, OutboundMessage, SendResult
+from conversations.channel_events import ChannelEvent
+from conversations.schemas import Capabilities, InboundMessage, OutboundMessage, Received, SendResult
 
-__all__ = ["Capabilities", "Connector", "OutboundMessage", "SendResult"]
+__all__ = [
+    "Capabilities",
+    "ChannelEvent",
+    "Connector",
+    "InboundMessage",
+    "Intake",
+    "OutboundMessage",
+    "Received",
+    "SendResult",
+]
+
+
+class Intake(Protocol):
+    """Where a connector puts what its provider delivered; what it was given is on disk when it returns."""
+
+    async def receive(self, message: InboundMessage) -> Received:
+        """Take one message of a citizen; a repeat changes nothing.
+
+        Raises:
+            StorageUnavailableError: nothing was stored; the provider must deliver again.
+        """
+        ...
+
+    async def note(self, event: ChannelEvent) -> None:
+        """Take anything else; a repeat changes nothing.
+
+        Raises:
+            StorageUnavailableError: nothing was stored; the provider must deliver again.
+        """
+        ...
 
 
 @runtime_checkable

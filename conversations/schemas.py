@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
@@ -112,8 +113,25 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class OutboundFile:
+    """A stored picture or file on its way to a citizen. `path` is the file on disk, `size` in bytes."""
+
+    file_id: str
+    kind: Literal["image", "file"]
+    name: str
+    content_type: str
+    size: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class OutboundMessage:
-    """One message on its way to a citizen. `id` is the same at every try."""
+    """One message on its way to a citizen. `id` is the same at every try.
+
+    Attributes:
+        files: pictures and files that go with it; the channel's capabilities say what it takes.
+        last_heard_at: when the citizen last said something on this channel: providers' windows count from it.
+    """
 
     id: str
     conversation_id: str
@@ -126,6 +144,8 @@ class OutboundMessage:
     attempt: int
     created_at: datetime
     route: str | None = None
+    files: tuple[OutboundFile, ...] = ()
+    last_heard_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,26 +155,42 @@ class Capabilities:
     Attributes:
         max_text: longest text of one message, in characters; longer replies become several messages.
         buttons: False: choices are written under the text as a numbered list.
+        images, files: it takes pictures, files.
         repeatable: sending the same message twice shows it once, so that a batch may be recorded at once.
+        most_buttons: further ones are written as a numbered list with all of them.
+        longest_title: characters of one button.
+        window: how long after the citizen's last word anything may be sent; None: always.
+        person_window: the same for what a person wrote, where the provider allows longer; None: as `window`.
+        typing: it can show that an answer is being written.
+        asks_contact: it can ask the citizen for name and telephone number with one tap.
     """
 
     max_text: int
     buttons: bool
     images: bool = False
     repeatable: bool = False
+    files: bool = False
+    most_buttons: int = 13
+    longest_title: int = 200
+    window: timedelta | None = None
+    person_window: timedelta | None = None
+    typing: bool = False
+    asks_contact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
     """What a provider said to one message.
 
-    `accepted` means that the provider took it; `transient` is tried again later; `permanent` is shown to the
-    operators.
+    `accepted` means that the provider took it; `transient` is tried again later (`retry_after` seconds, where
+    the provider says so); `auth` waits, with everything behind it, until the channel's credentials work
+    again; `permanent` is shown to the operators. `error` is a short code of ours or the provider's.
     """
 
-    status: Literal["accepted", "transient", "permanent"]
+    status: Literal["accepted", "transient", "auth", "permanent"]
     provider_id: str | None = None
     error: str | None = None
+    retry_after: float | None = None
 
     @classmethod
     def accepted(cls, provider_id: str | None = None) -> SendResult:
@@ -162,9 +198,14 @@ class SendResult:
         return cls("accepted", provider_id)
 
     @classmethod
-    def transient(cls, error: str) -> SendResult:
+    def transient(cls, error: str, *, retry_after: float | None = None) -> SendResult:
         """Not now; the same message is worth another try."""
-        return cls("transient", None, error)
+        return cls("transient", None, error, retry_after)
+
+    @classmethod
+    def auth(cls, error: str) -> SendResult:
+        """The provider does not accept our credentials; nothing is wrong with the message."""
+        return cls("auth", None, error)
 
     @classmethod
     def permanent(cls, error: str) -> SendResult:

@@ -1,0 +1,7 @@
+"""The operators' console, one module a part of it."""
+
+from __future__ import annotations
+
+from api.routers.console import conversations, login, tickets
+
+ROUTERS = (login.router, conversations.router, tickets.router)
