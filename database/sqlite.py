@@ -76,6 +76,9 @@ class Disk:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-disk")
+        # A thread of its own: moving the log takes a while, and nobody who has committed waits for it.
+        self._mover = ThreadPoolExecutor(1, thread_name_prefix="sqlite-checkpoint")
+        self._moving: asyncio.Future[None] | None = None
         self._next: asyncio.Future[None] | None = None
         self._flushing: asyncio.Task[None] | None = None
         self._connection: sqlite3.Connection | None = None
@@ -116,8 +119,9 @@ class Disk:
             self._flush()
         else:
             await in_thread(self._thread, self._flush)
-        if time.monotonic() >= self._checkpoint_at:
-            await in_thread(self._thread, self._checkpoint)
+        if time.monotonic() >= self._checkpoint_at and (self._moving is None or self._moving.done()):
+            self._checkpoint_at = time.monotonic() + _CHECKPOINT_SECONDS
+            self._moving = in_thread(self._mover, self._checkpoint)
 
     def _flush(self) -> None:
         started = time.perf_counter()
@@ -138,7 +142,6 @@ class Disk:
 
     def _checkpoint(self) -> None:
         """Move the log into the database now and then, here instead of inside somebody's commit."""
-        self._checkpoint_at = time.monotonic() + _CHECKPOINT_SECONDS
         if self._connection is None:
             self._connection = sqlite3.connect(self._file, timeout=0.0, isolation_level=None)
         with suppress(sqlite3.OperationalError):  # somebody else is at it
@@ -148,10 +151,13 @@ class Disk:
         """Close its connection, when nothing is under way any more."""
         if self._flushing is not None:
             await asyncio.wait([self._flushing])
+        if self._moving is not None:
+            await asyncio.wait([self._moving])
         if self._connection is not None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+            await asyncio.get_running_loop().run_in_executor(self._mover, self._connection.close)
             self._connection = None
         self._thread.shutdown()
+        self._mover.shutdown()
 
 
 async def _nothing() -> None:

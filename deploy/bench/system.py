@@ -94,7 +94,7 @@ async def running_system(source: Stack, *, postgres: bool) -> AsyncIterator[Syst
         redis = stack.redis_service()
         assert redis is not None  # on_free_ports asks for one of our own
         await supervisor.start(redis)
-        await supervisor.start(stack.bot_service(), stack.app_service(settings))
+        await supervisor.start(stack.bot_service(), stack.actions_service(settings), stack.app_service(settings))
         yield System(stack, supervisor, server, time.monotonic() - started)
 
 
