@@ -56,7 +56,8 @@ _LOCKED = {
 
 _CHECKPOINT_SECONDS = 1.0
 _QUICK_SECONDS = 0.001
-_REMEMBERED = 0.9
+_REMEMBERED = 0.5
+_TRIED_AFTER = 2_000.0
 
 _threads = ThreadPoolExecutor(4, thread_name_prefix="sqlite")
 
@@ -84,6 +85,7 @@ class Disk:
         self._connection: sqlite3.Connection | None = None
         self._checkpoint_at = 0.0
         self._seconds = _QUICK_SECONDS
+        self._tried_at = 0.0
 
     async def wait(self) -> None:
         """Return when everything that was committed before this call is on disk.
@@ -114,21 +116,28 @@ class Disk:
 
     async def _flush_once(self) -> None:
         in_thread = asyncio.get_running_loop().run_in_executor
-        if self._seconds < _QUICK_SECONDS:
+        if self._seconds < _QUICK_SECONDS or time.monotonic() >= self._tried_at:
             await asyncio.sleep(0)  # others may commit just now
-            self._flush()
+            self._flush_here()
         else:
-            await in_thread(self._thread, self._flush)
+            await in_thread(self._thread, self._flush_log)
         if time.monotonic() >= self._checkpoint_at and (self._moving is None or self._moving.done()):
             self._checkpoint_at = time.monotonic() + _CHECKPOINT_SECONDS
             self._moving = in_thread(self._mover, self._checkpoint)
 
-    def _flush(self) -> None:
+    def _flush_here(self) -> None:
+        """Flush on the loop, and learn how quick the disk is.
+
+        In a thread it would look slower than it is: the thread waits for the interpreter, too. A disk that
+        was slow is tried again after a while, the slower the later, so that the loop stands still for less
+        than one part in a thousand.
+        """
         started = time.perf_counter()
         self._flush_log()
         taken = time.perf_counter() - started
-        # One slow flush is enough to be careful; trust comes back with many quick ones.
+        # One slow flush is enough to be careful; trust comes back with quick ones.
         self._seconds = max(taken, _REMEMBERED * self._seconds + (1 - _REMEMBERED) * taken)
+        self._tried_at = time.monotonic() + _TRIED_AFTER * taken
 
     def _flush_log(self) -> None:
         try:

@@ -64,7 +64,11 @@ SCENARIOS: dict[str, Scenario] = {
 
 async def bench(given: argparse.Namespace) -> dict[str, Any]:
     """Start the system, run the scenarios one after another, and return the figures."""
-    async with running_system(Stack.from_environment(), postgres=given.db == "postgres") as system:
+    async with running_system(
+        Stack.from_environment(),
+        postgres=given.db == "postgres",
+        separate_worker=given.worker == "apart",
+    ) as system:
         figures: dict[str, Any] = {
             "machine": {
                 "cores": os.cpu_count(),
@@ -72,6 +76,7 @@ async def bench(given: argparse.Namespace) -> dict[str, Any]:
                 "load": os.getloadavg(),
             },
             "database": given.db,
+            "worker": given.worker,
             "start_seconds": system.start_seconds,
         }
         await warm_up(system)
@@ -118,6 +123,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description="Measures the whole running system.")
     parser.add_argument("--scenario", action="append", choices=list(SCENARIOS), help="only this one (repeat)")
     parser.add_argument("--db", choices=("sqlite", "postgres"), default="sqlite", help="the database")
+    parser.add_argument(
+        "--worker",
+        choices=("inside", "apart"),
+        default="inside",
+        help="the worker's place: in the app or not",
+    )
     parser.add_argument("--rate", type=float, default=10.0, help="messages a second in the steady run")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long the steady run is")
     parser.add_argument("--chats", type=int, default=100, help="open chats in the steady run")

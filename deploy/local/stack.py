@@ -1,8 +1,8 @@
-"""The processes of one machine, as the supervisor's services: Redis, the bot (Rasa), its actions, the application.
+"""The processes of one machine, as the supervisor's services: Redis, the bot, its actions, the application.
 
-The actions search the knowledge base, some ten milliseconds of processor time a message. In a process of their
-own they never hold up the one that receives, and that one has the processor first (`nice`): however much there
-is to answer, what citizens send is taken and emergencies are answered at once.
+The actions search the knowledge base, some ten milliseconds of processor time a message. In a process of
+their own they never hold up the one that receives, and that one has the processor first (`nice`): however
+much there is to answer, what citizens send is taken and emergencies are answered at once.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BOT_PYTHON = ROOT / ".venv-bot" / "bin" / "python"
 
 
+_WORKING = 5
 _ANSWERING = 15
 """Niceness of what answers: receiving comes first."""
 
@@ -57,7 +58,7 @@ class Stack:
 
     @classmethod
     def from_environment(cls) -> Stack:
-        """Read APP_HOST, APP_PORT, BOT_PORT, REDIS_PORT, ACTIONS_PORT, REDIS_URL, DATA_DIR (environment, `.env`).
+        """Read the settings that say where to listen and keep data (environment, then `.env`).
 
         Raises:
             ValueError: a port is not a number from 1 to 65535.
@@ -176,7 +177,7 @@ class Stack:
             return True
 
         environment = {**self.environment(), **(settings or {})}
-        return Service("worker", (sys.executable, "-m", "api.worker"), is_ready, environment)
+        return Service("worker", (sys.executable, "-m", "api.worker"), is_ready, environment, nice=_WORKING)
 
     def app_service(self, settings: Mapping[str, str] | None = None) -> Service:
         """The application, with further settings where given."""

@@ -147,8 +147,10 @@ class Supervisor:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             limit=_LINE_LIMIT,
-            # Its own group: Ctrl-C reaches the supervisor alone, which then stops the services in order.
-            start_new_session=True,
+            # Its own group: Ctrl-C reaches the supervisor alone, which then stops the services in order. Not
+            # its own session: Linux shares the processor out between sessions first, and niceness would
+            # count for nothing.
+            process_group=0,
         )
         self._processes[service.name] = process
         assert process.stdout is not None
