@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from deploy.bench.bots import bots_compared
 from deploy.bench.cost import cost_of_a_message
 from deploy.bench.scenarios import Load, burst, open_and_active, steady, warm_up, without_bot
 from deploy.bench.system import System, running_system
@@ -52,6 +53,10 @@ async def _without_bot(system: System, _given: argparse.Namespace) -> dict[str, 
     return await without_bot(system, Load(10.0, 20.0, 40))
 
 
+async def _bots(_system: System, _given: argparse.Namespace) -> dict[str, Any]:
+    return await bots_compared()
+
+
 SCENARIOS: dict[str, Scenario] = {
     "cost": _cost,
     "steady": _steady,
@@ -59,6 +64,7 @@ SCENARIOS: dict[str, Scenario] = {
     "burst": _burst,
     "chats": _chats,
     "without_bot": _without_bot,
+    "bots": _bots,
 }
 
 
@@ -110,6 +116,12 @@ def table(figures: dict[str, Any]) -> str:
         lines.append(
             f"{chats['chats']} open chats, {chats['active']} in use, app: {_parts(chats['app_mib'])} MiB"
         )
+    if bots := figures.get("bots"):
+        shown = ", ".join(
+            f"{run['bots']}: {run['per_second']:.1f}/s ({ratio:.2f} times)"
+            for run, ratio in zip(bots["runs"], bots["times_one"], strict=True)
+        )
+        lines.append(f"bots that take {bots['turn_seconds'] * 1000:.0f} ms a turn: {shown}")
     lines.append(f"memory: {_parts(figures['memory_mib'])} MiB")
     return "\n".join(lines)
 
