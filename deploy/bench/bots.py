@@ -1,8 +1,8 @@
 """How throughput grows with bots, where there are not the cores to show it: bots that only take time.
 
 Everything but the bots is real: inbox, worker, the pool that keeps a conversation with one bot, outbox,
-SQLite. A played bot does one turn after another, as Rasa's event loop does, and sleeps meanwhile, so long that
-the processor is nearly idle.
+SQLite. A played bot does one turn after another, as Rasa's event loop does, and sleeps meanwhile: so long
+that the processor is nearly idle.
 """
 
 from __future__ import annotations
