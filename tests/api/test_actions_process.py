@@ -20,7 +20,7 @@ async def test_it_serves_actions_and_nothing_else(make_settings: Callable[..., S
             assert (await http.get("/metrics")).status_code in (200, 403)
             for path in ("/", "/chat/messages", "/console", "/static/site.css"):
                 assert (await http.get(path)).status_code == 404
-            body = {"next_action": "action_nobody_wrote", "sender_id": "1", "tracker": {}}
+            body = {"next_action": "action_nobody_wrote", "tracker": {"sender_id": "1"}}
             call = "/internal/actions/webhook"
             assert (await http.post(call, json=body)).status_code == 403
             asked = await http.post(call, json=body, params={"token": TOKEN})
