@@ -11,8 +11,8 @@ from sqlalchemy.pool import QueuePool
 
 from api.readiness import readiness
 from api.services import Services
+from conversations.arrival import SESSION_IDLE
 from conversations.figures import Figures, read_figures
-from conversations.service import SESSION_IDLE
 from database.engine import STORAGE_DOWN
 from telemetry import metrics
 
