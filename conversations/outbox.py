@@ -137,7 +137,7 @@ class Outbox:
         return found
 
     def show_typing(self, conversation: Row) -> None:
-        """Show the citizen that an answer is being written, where the channel can; never waits, never fails."""
+        """Show the citizen that an answer is being written, where the channel can; never fails."""
         connector = self._channels.get(conversation["channel"])
         if (
             connector is None
@@ -232,7 +232,7 @@ class Outbox:
             circuit.is_probing = False
 
     async def _drain_channel(self, channel: str) -> None:
-        """Send everything that waited for a provider which is back; a channel's places bound how much at once."""
+        """Send everything that waited for a provider which is back, some conversations at a time."""
         async with self._database.write() as session:
             await sending_repository.end_pauses(session, channel)
         tried: set[str] = set()

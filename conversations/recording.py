@@ -62,7 +62,7 @@ async def record(session: AsyncSession, tried: Sequence[Tried], now: datetime, m
 
 
 async def _accepted(session: AsyncSession, row: Row, provider_id: str, now: datetime) -> dict[str, Any]:
-    """Return what changes when the provider gave a message its id: an echo or a receipt may have been first."""
+    """Return what changes when the provider has named a message: an echo or a receipt may have been first."""
     await sending_repository.drop_copy(session, row["channel"], provider_id, row["id"])
     signs = await sending_repository.take_signs(session, row["channel"], provider_id)
     values: dict[str, Any] = {

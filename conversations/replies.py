@@ -187,7 +187,7 @@ def must_be_listed(buttons: Sequence[Button], able: Capabilities) -> bool:
 
 
 def split_text(text: str, limit: int) -> list[str]:
-    """Return `text` in parts of at most `limit` characters, cut between paragraphs, lines, sentences or words."""
+    """Return `text` in parts of at most `limit` characters, cut at paragraphs, lines, sentences or words."""
     parts = []
     while len(text) > limit:
         cut = _cut(text, limit)

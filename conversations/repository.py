@@ -436,7 +436,8 @@ async def latest(session: AsyncSession, conversation_id: str, limit: int) -> lis
 async def last_inbound_sequence(session: AsyncSession, conversation_id: str) -> int | None:
     """Return the sequence of the citizen's latest message."""
     query = select(func.max(M.sequence)).where(M.conversation_id == conversation_id, M.direction == "in")
-    return (await session.execute(query)).scalar()
+    last: int | None = (await session.execute(query)).scalar()
+    return last
 
 
 async def get_row(session: AsyncSession, message_id: str) -> Row | None:

@@ -96,8 +96,8 @@ class Inbox:
         claims: names for the claims of work that this process goes on with itself.
         join_pieces: pieces of one message are read together, so that some have to wait.
         settle: how long a message waits for earlier ones where the provider may deliver out of order.
-        files_come: tells whoever fetches attachments from their provider; a message waits a little for its own.
-            None: nobody does.
+        files_come: tells whoever fetches attachments from their provider, for which their message waits a
+            little; None: nobody does.
     """
 
     def __init__(

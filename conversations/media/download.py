@@ -170,7 +170,7 @@ class Downloader:
 
 
 def _is_literal(host: str) -> bool:
-    """Tell whether a host is an address, in any of the ways a system's resolver reads one (`127.1`, `0x7f.1`)."""
+    """Tell whether a host is an address, as a resolver reads them: also `127.1` and `0x7f.1`."""
     if ":" in host:
         return True
     last = host.rstrip(".").rpartition(".")[2].lower()

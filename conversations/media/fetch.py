@@ -140,7 +140,7 @@ class Fetcher:
             await fetch_repository.put_off(session, row, lease, self._clock.now() + timedelta(seconds=pause))
 
     async def _finish(self, message: Row, number: int, found: dict[str, Any]) -> bool:
-        """Put a file's fields in place of its address; False when the message has been withdrawn meanwhile."""
+        """Put a file's fields in place of its address; False when the message was withdrawn meanwhile."""
         async with self._database.write() as session:
             conversation = await repository.lock(session, message["conversation_id"])
             current = await repository.get_row(session, message["id"])
