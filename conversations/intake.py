@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections import OrderedDict
 from datetime import timedelta
 from typing import Any
 
@@ -33,11 +32,10 @@ from conversations.errors import StorageUnavailableError
 from conversations.events import DESK, LiveEvents
 from conversations.media.service import Media, Person
 from conversations.outbox import Outbox
-from conversations.schemas import InboundMessage, OutboundMessage, Received
+from conversations.schemas import InboundMessage, Received
 from conversations.service import Inbox
 from conversations.topics import conversation_topic
 from conversations.withdrawals import Learned
-from database.base import new_id
 from database.clock import Clock
 from database.engine import STORAGE_DOWN, Database
 from telemetry import labels, metrics
@@ -48,7 +46,6 @@ KEPT = timedelta(days=30)
 """How long events are kept as they came: they hold personal data."""
 
 _STORE_SECONDS = 10.0
-_REMEMBERED = 1_000
 _LONGEST_PAYLOAD = 20_000
 
 
@@ -59,7 +56,7 @@ class ChannelIntake:
         database: where everything is kept.
         clock: the time of receiving.
         inbox: takes the messages.
-        outbox: knows what is being sent, and shows an emergency's reply when nothing can be stored.
+        outbox: goes on sending behind a message that an echo has settled.
         events: tells open pages.
         media: deletes the files of what was taken back.
         learned: forgets what was learned from what was taken back.
@@ -86,22 +83,16 @@ class ChannelIntake:
         self._media = media
         self._learned = learned
         self._observer: ChannelObserver = observer or Nobody()
-        self._told: OrderedDict[str, None] = OrderedDict()
 
     async def receive(self, message: InboundMessage) -> Received:
         """Take one message of a citizen; a repeat changes nothing.
 
         Raises:
-            StorageUnavailableError: nothing was stored; the provider must deliver again. An emergency has
-                been answered all the same, as far as the provider took it.
+            StorageUnavailableError: nothing was stored; the provider must deliver again. In an emergency the
+                error carries the reply, which the connector must say all the same.
         """
         self._count(message.channel, "message")
-        try:
-            return await self._inbox.receive(message)
-        except StorageUnavailableError as error:
-            if error.emergency_reply is not None:
-                await self._tell_unstored(message, error.emergency_reply)
-            raise
+        return await self._inbox.receive(message)
 
     async def note(self, event: ChannelEvent) -> None:
         """Take anything else; a repeat changes nothing.
@@ -240,31 +231,3 @@ class ChannelIntake:
         await self._events.publish(
             conversation_topic(conversation_id), DESK, type="changed", conversation=conversation_id, **more
         )
-
-    async def _tell_unstored(self, message: InboundMessage, reply: str) -> None:
-        """Say what to do in an emergency although the database is away; once, however often it comes."""
-        key = f"{message.channel}:{message.provider_message_id}"
-        if key in self._told:
-            return
-        self._told[key] = None
-        if len(self._told) > _REMEMBERED:
-            self._told.popitem(last=False)
-        now = self._clock.now()
-        result = await self._outbox.send_unstored(
-            OutboundMessage(
-                id=new_id(),
-                conversation_id="",
-                channel=message.channel,
-                external_user_id=message.external_user_id,
-                sequence=0,
-                text=reply,
-                buttons=(),
-                author="bot",
-                attempt=1,
-                created_at=now,
-                last_heard_at=now,
-            )
-        )
-        if result.status != "accepted":
-            del self._told[key]
-            log.error("emergency_not_sent", channel=message.channel, reason=result.error)

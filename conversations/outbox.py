@@ -148,10 +148,6 @@ class Outbox:
             return
         self._spawn(show_typing(connector, conversation["external_user_id"]), conversation["id"])
 
-    async def send_unstored(self, message: OutboundMessage) -> SendResult:
-        """Send what could not be stored: an emergency's reply while the database is away."""
-        return await self._say(self._channels[message.channel], message)
-
     async def free(self, claims: Sequence[str]) -> None:
         """Drop the claims of dead processes; what they may just have sent waits for its echo."""
         echoing = [name for name, channel in self._channels.items() if channel.capabilities.echoes]

@@ -288,11 +288,9 @@ class Inbox:
             "handled_at": now if emergency or taken_back else None,
             "withdrawn_at": taken_back,
         }
-        job = (
-            None
-            if emergency or taken_back
-            else await self._claim_work(session, {**conversation, **changes}, row, now)
-        )
+        job = None
+        if row["state"] == "received":
+            job = await self._claim_work(session, {**conversation, **changes}, row, now)
         if job is not None:
             changes |= {"work_claim": job.claim, "work_until": now + LEASE}
             row = {**row, "state": "processing", "attempts": 1, "read_with": message_id}
