@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+from alembic import op
+
+from database.base import UtcDateTime
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -9,8 +14,28 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Change the tables."""
+    """Create the tables."""
+    _credentials()
 
 
 def downgrade() -> None:
-    """Change them back."""
+    """Drop them again; the channels have to be connected anew."""
+    op.drop_table("channel_credentials")
+
+
+def _credentials() -> None:
+    op.create_table(
+        "channel_credentials",
+        sa.Column("channel", sa.String(length=32), nullable=False),
+        sa.Column("account", sa.String(length=200), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("refreshed_at", UtcDateTime(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("state_since", UtcDateTime(), nullable=False),
+        sa.Column("error", sa.String(length=300), nullable=True),
+        sa.Column("lease", sa.String(length=32), nullable=True),
+        sa.Column("lease_until", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("channel", name=op.f("pk_channel_credentials")),
+    )
