@@ -153,7 +153,9 @@ class GraphClient:
         signed = {**(params or {}), "access_token": token, "appsecret_proof": proof(token, self._secret)}
         return await self._call(method, path, params=signed, **body)
 
-    async def _call(self, method: str, path: str, *, params: Mapping[str, str], **body: Any) -> dict[str, Any]:
+    async def _call(
+        self, method: str, path: str, *, params: Mapping[str, str], **body: Any
+    ) -> dict[str, Any]:
         left = self._resume_at - time.monotonic()
         if left > 0:
             raise GraphError(Fault("transient", RATE_LIMITED), retry_after=left)

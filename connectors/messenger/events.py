@@ -284,4 +284,3 @@ def _name(item: dict[str, Any]) -> str:
 
 def _unknown(name: str, payload: dict[str, Any], at: datetime) -> OtherEvent:
     return OtherEvent(CHANNEL, name, payload, at)
-

@@ -18,7 +18,7 @@ LONGEST_TEXT = 1_999
 """Meta takes less than 2,000 characters."""
 
 SAFE_TEXT = 1_800
-"""Longest text that is asked of the core: numbered choices are added to it here, and an emoji may count twice."""
+"""Longest text asked of the core: numbered choices are added to it here, and an emoji may count twice."""
 
 MOST_QUICK_REPLIES = 13
 LONGEST_TITLE = 20

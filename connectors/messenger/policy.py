@@ -1,8 +1,8 @@
 """Decides what a message may be sent as: the window it falls in, `messaging_type` and tag.
 
-Within 24 hours of the citizen's last word anything goes, as RESPONSE. After that only what a person wrote, for
-seven days, with the tag HUMAN_AGENT, and only if Meta has granted the page that permission. A message of the
-assistant never carries a tag.
+Within 24 hours of the citizen's last word anything goes, as RESPONSE. After that only what a person wrote,
+for seven days, with the tag HUMAN_AGENT, and only if Meta has granted the page that permission. A message of
+the assistant never carries a tag.
 
 Source: https://developers.facebook.com/documentation/business-messaging/messenger-platform/policy/policy-overview
 """

@@ -1,7 +1,7 @@
 """Remembers what Meta has taken, so that a second try of a message does not show it twice.
 
-The Send API knows no idempotency key. When a connection breaks after Meta took a message, only the echo, which
-gives our reference back, tells that it did; it usually comes before the next try.
+The Send API knows no idempotency key. When a connection breaks after Meta took a message, only the echo,
+which gives our reference back, tells that it did; it usually comes before the next try.
 """
 
 from __future__ import annotations

@@ -64,9 +64,7 @@ class MessengerWebhook:
         is_right = bool(expected) and hmac.compare_digest(token.encode("utf-8", "replace"), expected.encode())
         return challenge if mode == "subscribe" and is_right else None
 
-    async def deliver(
-        self, body: bytes, *, sha256: str | None, sha1: str | None, intake: Intake
-    ) -> None:
+    async def deliver(self, body: bytes, *, sha256: str | None, sha1: str | None, intake: Intake) -> None:
         """Take a delivery; everything in it is on disk when this returns.
 
         Raises:
