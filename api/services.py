@@ -15,9 +15,12 @@ from fastapi import Request
 
 from accounts.service import AccountService
 from actions.learning.samples import LearningSamples
+from api.messenger import MessengerParts, build_messenger
 from api.open_sockets import Sockets
 from api.settings import Settings
 from api.startup import prepare_database
+from connectors.base import Intake
+from connectors.credentials import ChannelCredentials
 from connectors.webchat.connector import WebChat
 from connectors.webchat.feed import Feed, Pulse
 from connectors.webchat.limits import RateLimiter
@@ -52,6 +55,8 @@ class Services:
     """The parts of one process.
 
     Attributes:
+        credentials: what the channels log in with.
+        messenger: the Messenger channel; None while it is off.
         actions: answers the bot's action calls; None where this process does not serve them.
         knowledge: the knowledge base the actions search.
     """
@@ -72,6 +77,9 @@ class Services:
     pulse: Pulse
     sockets: Sockets
     internal_token: str
+    credentials: ChannelCredentials
+    intake: Intake | None = None
+    messenger: MessengerParts | None = None
     knowledge: KnowledgeBase | None = None
     actions: ActionServer | None = None
     _http: aiohttp.ClientSession | None = None
@@ -155,6 +163,8 @@ class Services:
         await end_tasks(self._tasks)
         await self.core.stop()
         await self.bot.close()
+        if self.messenger is not None:
+            await self.messenger.close()
         if self._http is not None:
             await self._http.close()
         await self.redis.close()
@@ -227,6 +237,10 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         concurrency=settings.worker_concurrency,
     )
     core.add_channel(WebChat(core.events))
+    credentials = ChannelCredentials(database, clock, settings.resolved_secret_key())
+    messenger = build_messenger(settings, credentials, clock)
+    if messenger is not None:
+        core.add_channel(messenger.connector)
     return Services(
         settings=settings,
         clock=clock,
@@ -244,6 +258,8 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         pulse=Pulse(settings.event_heartbeat),
         sockets=Sockets(settings.chat_sockets),
         internal_token=token,
+        credentials=credentials,
+        messenger=messenger,
     )
 
 

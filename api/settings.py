@@ -109,6 +109,27 @@ class Settings(BaseSettings):
     )
     otel_share: float = Field(1.0, ge=0, le=1, description="Share of messages that are traced")
 
+    messenger_page_id: str = Field("", description="Facebook page that citizens write to; empty: channel off")
+    messenger_app_id: str = Field("", description="Meta app the page is connected to; empty: channel off")
+    messenger_app_secret: SecretStr = Field(
+        SecretStr(""), description="The Meta app's secret, signs webhooks and calls; empty: channel off"
+    )
+    messenger_verify_token: SecretStr = Field(
+        SecretStr(""), description="Word that Meta repeats when the webhook is set up; free choice"
+    )
+    messenger_page_token: SecretStr = Field(
+        SecretStr(""), description="The page's access token; empty: the one stored by the console's page"
+    )
+    messenger_api_url: str = Field(
+        "https://graph.facebook.com/v25.0", description="Meta's Graph API with its version"
+    )
+    messenger_human_agent: bool = Field(
+        False, description="Meta has granted the permission human_agent: people may answer for 7 days"
+    )
+    messenger_allow_sha1: bool = Field(
+        False, description="Believe webhooks that bear only the older SHA-1 signature"
+    )
+
     @field_validator("chat_origins", "metrics_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

@@ -64,6 +64,6 @@ def name_of(code: int) -> str:
 def reason(error: str) -> str:
     """Return the sentence operators read for a recorded error."""
     try:
-        return say(f"channels.zalo.reasons.{error}")
+        return say(f"channels.zalo.errors.{error}")
     except UnknownMessageError:
-        return say("channels.zalo.reasons.unknown", error=error)
+        return say("channels.zalo.errors.unknown", error=error)
