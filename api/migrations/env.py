@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 import accounts.models as _accounts
 import actions.learning.models as _learning
 import connectors.credentials_store as _credentials
+import connectors.uploads as _uploads
 import conversations.media.models as _media
 import conversations.models as _conversations
 import kb_index.models as _knowledge
@@ -20,7 +21,7 @@ from database.base import Base
 from database.engine import Database
 
 # Importing a model is what makes its table known.
-TABLES = (_accounts, _conversations, _credentials, _knowledge, _learning, _media, _tickets)
+TABLES = (_accounts, _conversations, _credentials, _knowledge, _learning, _media, _tickets, _uploads)
 
 
 def migrate(connection: Connection) -> None:

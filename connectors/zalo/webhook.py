@@ -59,25 +59,22 @@ class ZaloWebhook:
         self._variants: set[str] = set()
         self._warned: dict[str, asyncio.Task[None]] = {}
 
-    async def deliver(self, raw: bytes, signature: str, intake: Intake) -> tuple[Outcome, str]:
+    async def deliver(self, raw: bytes, signature: str, intake: Intake) -> Outcome:
         """Take one delivery.
 
         Args:
             raw: the body as it came.
             signature: the value of `X-ZEvent-Signature`.
             intake: where messages and events go.
-
-        Returns:
-            What became of it, and which variant of the signature matched ("" for none).
         """
         body = events.parse(raw)
         if body is None:
-            return Outcome.MALFORMED, ""
+            return Outcome.MALFORMED
         variant = self._signature.match(raw, events.timestamp_of(body), signature)
         if variant is None:
             # Zalo shows the secret only after it has called the address once: until then nothing can be
             # checked, so nothing is taken, but the address must look alive.
-            return (Outcome.BAD_SIGNATURE if self._settings.oa_secret else Outcome.NOT_READY), ""
+            return Outcome.BAD_SIGNATURE if self._settings.oa_secret else Outcome.NOT_READY
         if variant not in self._variants:
             self._variants.add(variant)
             log.info("zalo_signature_variant", variant=variant)
@@ -90,8 +87,8 @@ class ZaloWebhook:
         except StorageUnavailableError as error:
             if error.emergency_reply is not None and isinstance(found, InboundMessage):
                 self._warn(found, error.emergency_reply)
-            return Outcome.NOT_STORED, variant
-        return Outcome.TAKEN, variant
+            return Outcome.NOT_STORED
+        return Outcome.TAKEN
 
     async def close(self) -> None:
         """Let what is being said finish."""

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from api.routers.webhooks import messenger
+from api.routers.webhooks import messenger, zalo
 
-ROUTERS = (messenger.router,)
+ROUTERS = (messenger.router, zalo.router)
