@@ -15,14 +15,19 @@ from fastapi import Request
 
 from accounts.service import AccountService
 from actions.learning.samples import LearningSamples
+from api.messenger import MessengerParts, build_messenger
 from api.open_sockets import Sockets
 from api.settings import Settings
 from api.startup import prepare_database
+from api.zalo import zalo_channel
+from connectors.base import Intake
+from connectors.credentials import ChannelCredentials
 from connectors.webchat.connector import WebChat
 from connectors.webchat.feed import Feed, Pulse
 from connectors.webchat.limits import RateLimiter
 from connectors.webchat.links import FileLinks
 from connectors.webchat.visitors import Visitors
+from connectors.zalo.channel import ZaloChannel
 from conversations.bot_pool import BotPool
 from conversations.core import ConversationCore
 from conversations.desk import Desk
@@ -52,6 +57,8 @@ class Services:
     """The parts of one process.
 
     Attributes:
+        credentials: what the channels log in with.
+        messenger, zalo: the channels; None while they are off.
         actions: answers the bot's action calls; None where this process does not serve them.
         knowledge: the knowledge base the actions search.
     """
@@ -72,6 +79,10 @@ class Services:
     pulse: Pulse
     sockets: Sockets
     internal_token: str
+    credentials: ChannelCredentials
+    intake: Intake | None = None
+    messenger: MessengerParts | None = None
+    zalo: ZaloChannel | None = None
     knowledge: KnowledgeBase | None = None
     actions: ActionServer | None = None
     _http: aiohttp.ClientSession | None = None
@@ -114,9 +125,16 @@ class Services:
         if self.settings.serve_actions and self.actions is None:
             await self._try_actions()
         await self.core.start(worker=self.settings.run_worker)
+        await self._open_credentials()
         self._tasks.append(asyncio.create_task(self.media.clean_for_ever(), name="file-cleaner"))
         if self.settings.run_worker:
             self._tasks.append(asyncio.create_task(self._learn_for_ever(), name="learning"))
+
+    async def _open_credentials(self) -> None:
+        if self.settings.older_secret_keys():
+            log.info("credentials_sealed_anew", count=await self.credentials.reseal())
+        if self.zalo is not None:
+            self.zalo.start()
 
     async def _try_actions(self) -> None:
         """Open the actions; without them messages are taken all the same, and it is tried again later."""
@@ -155,6 +173,10 @@ class Services:
         await end_tasks(self._tasks)
         await self.core.stop()
         await self.bot.close()
+        if self.messenger is not None:
+            await self.messenger.close()
+        if self.zalo is not None:
+            await self.zalo.stop()
         if self._http is not None:
             await self._http.close()
         await self.redis.close()
@@ -227,6 +249,15 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         concurrency=settings.worker_concurrency,
     )
     core.add_channel(WebChat(core.events))
+    credentials = ChannelCredentials(
+        database, clock, settings.resolved_secret_key(), settings.older_secret_keys()
+    )
+    messenger = build_messenger(settings, credentials, clock)
+    if messenger is not None:
+        core.add_channel(messenger.connector)
+    zalo = zalo_channel(settings, database, clock, credentials)
+    if zalo is not None:
+        core.add_channel(zalo.connector)
     return Services(
         settings=settings,
         clock=clock,
@@ -244,6 +275,9 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         pulse=Pulse(settings.event_heartbeat),
         sockets=Sockets(settings.chat_sockets),
         internal_token=token,
+        credentials=credentials,
+        messenger=messenger,
+        zalo=zalo,
     )
 
 

@@ -31,6 +31,9 @@ sends = Counter("hotline_sends_total", "Tries to send, by what the channel said"
 send_failures = Counter(
     "hotline_send_failures_total", "Tries to send that failed, by reason", ["channel", "result", "reason"]
 )
+deliveries = Counter(
+    "hotline_deliveries_total", "Deliveries of the channels' providers", ["channel", "result"]
+)
 dead_letters = Counter("hotline_dead_letters_total", "Messages that were given up", ["direction"])
 channel_events = Counter(
     "hotline_channel_events_total",

@@ -11,6 +11,7 @@ import accounts.models as _accounts
 import actions.learning.models as _learning
 import connectors.credentials_store as _credentials
 import connectors.health_models as _health
+import connectors.uploads as _uploads
 import conversations.intake_models as _intake
 import conversations.media.fetch_models as _fetches
 import conversations.media.models as _media
@@ -25,7 +26,7 @@ from database.engine import Database
 # Importing a model is what makes its table known.
 TABLES = (
     _accounts, _conversations, _credentials, _fetches, _health, _intake, _knowledge, _learning, _media,
-    _tickets,
+    _tickets, _uploads,
 )  # fmt: skip
 
 

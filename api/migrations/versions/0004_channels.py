@@ -25,6 +25,7 @@ def upgrade() -> None:
     _events()
     _fetches()
     _health()
+    _uploads()
 
 
 def downgrade() -> None:
@@ -35,6 +36,7 @@ def downgrade() -> None:
         with op.batch_alter_table(table, schema=None) as batch_op:
             for column in columns:
                 batch_op.drop_column(column)
+    op.drop_table("channel_uploads")
     op.drop_table("channel_credentials")
 
 
@@ -128,3 +130,16 @@ def _health() -> None:
         sa.Column("errors", JsonColumn, nullable=False),
         sa.PrimaryKeyConstraint("channel", "hour", name=op.f("pk_channel_hours")),
     )
+
+
+def _uploads() -> None:
+    op.create_table(
+        "channel_uploads",
+        sa.Column("channel", sa.String(length=32), nullable=False),
+        sa.Column("file_id", sa.String(length=32), nullable=False),
+        sa.Column("token", sa.String(length=500), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("channel", "file_id", name=op.f("pk_channel_uploads")),
+    )
+    with op.batch_alter_table("channel_uploads", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_channel_uploads_expires_at"), ["expires_at"], unique=False)
