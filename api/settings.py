@@ -134,6 +134,26 @@ class Settings(BaseSettings):
         False, description="Believe webhooks that bear only the older SHA-1 signature"
     )
 
+    channel_settle_seconds: float = Field(
+        0.3,
+        ge=0,
+        le=5,
+        description="Seconds a message of Zalo or Messenger waits for an earlier one that comes after it",
+    )
+    channel_echo_seconds: float = Field(
+        5.0,
+        ge=0,
+        le=300,
+        description="Seconds that a message which may have gone out waits for the provider's echo",
+    )
+    channel_quiet_minutes: int = Field(
+        0, ge=0, description="Silence of a channel that raises the alarm; 0: only compared with other days"
+    )
+    attachment_hosts: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="Machines (host:port) off the public internet that citizens' files may be fetched from",
+    )
+
     zalo_app_id: str = Field("", description="Application at developers.zalo.me; empty: channel off")
     zalo_app_secret: SecretStr = Field(
         SecretStr(""), description="The Zalo application's secret key; empty: channel off"
@@ -150,7 +170,7 @@ class Settings(BaseSettings):
         48,
         ge=1,
         le=168,
-        description="Hours after a citizen's last word in which we write; past 48 Zalo charges, past 168 never",
+        description="Hours after a citizen's last word in which we write; from 48 on Zalo charges, past 168 never",
     )
     zalo_buttons: bool = Field(False, description="Use Zalo's buttons; off: choices as a numbered list")
     zalo_contact_image_url: str = Field(
@@ -163,7 +183,7 @@ class Settings(BaseSettings):
         "", description="Code by which Zalo recognises this domain as ours, shown in the home page's head"
     )
 
-    @field_validator("chat_origins", "metrics_networks", mode="before")
+    @field_validator("chat_origins", "metrics_networks", "attachment_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

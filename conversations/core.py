@@ -127,6 +127,11 @@ class ConversationCore:
         """Send the messages of a channel through this connector."""
         self._channels[channel.name] = channel
 
+    @property
+    def channels(self) -> list[str]:
+        """Names of the channels that are on."""
+        return sorted(self._channels)
+
     async def start(self, *, worker: bool = True) -> None:
         """Begin to work; with `worker=False` this process only receives, sends and shows."""
         self.events.start()

@@ -18,12 +18,15 @@ def moved_to(channel: str) -> str:
     return _MOVED + channel
 
 
-def in_words(code: str) -> str:
-    """Return the sentence for a code; one that has none is named, so that it can be looked up."""
+def in_words(code: str, channel: str = "") -> str:
+    """Return the sentence for a code, the channel's own first; one without a sentence is named."""
     if code.startswith(_MOVED):
         return say("channels.errors.moved", channel=channel_name(code.removeprefix(_MOVED)))
-    known = lookup("channels.errors")
-    return say(f"channels.errors.{code}") if code in known else say("channels.errors.other", code=code)
+    own = lookup("channels").get(channel, {}) if channel else {}
+    for errors in (own.get("errors", {}), lookup("channels.errors")):
+        if code in errors:
+            return str(errors[code]).strip()
+    return say("channels.errors.other", code=code)
 
 
 def channel_name(channel: str) -> str:

@@ -487,6 +487,7 @@ def message_view(row: Row) -> MessageView:
         error=row["error"],
         created_at=row["created_at"],
         provider_message_id=row["provider_message_id"],
+        channel=row["channel"],
         delivered_at=row["delivered_at"],
         read_at=row["read_at"],
         withdrawn_at=row["withdrawn_at"],

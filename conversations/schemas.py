@@ -268,6 +268,7 @@ class MessageView:
     error: str | None
     created_at: datetime
     provider_message_id: str | None = None
+    channel: str = ""
     delivered_at: datetime | None = None
     read_at: datetime | None = None
     withdrawn_at: datetime | None = None
@@ -275,7 +276,7 @@ class MessageView:
     @property
     def reason(self) -> str | None:
         """Why it was not delivered, in words; None where nothing is wrong."""
-        return in_words(self.error) if self.direction == "out" and self.error else None
+        return in_words(self.error, self.channel) if self.direction == "out" and self.error else None
 
     @property
     def route(self) -> str | None:

@@ -142,3 +142,13 @@ async def record(session: AsyncSession, message_id: str, values: dict[str, Any],
     """Set columns of a message after a try; one that an echo has settled meanwhile is changed by yes only."""
     statement = update(MESSAGES).where(M.id == message_id).values(**values)
     await session.execute(statement if final else statement.where(M.state == "pending"))
+
+
+async def queues(session: AsyncSession) -> dict[str, tuple[int, datetime]]:
+    """Return by channel how many messages wait to be sent, and since when the oldest does."""
+    query = (
+        select(M.channel, func.count(), func.min(M.created_at))
+        .where(IS_OPEN, M.state == "pending")
+        .group_by(M.channel)
+    )
+    return {row[0]: (row[1], row[2]) for row in await session.execute(query)}

@@ -47,6 +47,8 @@ class Messenger:
             window=WINDOW,
             person_window=PERSON_WINDOW if human_agent else None,
             typing=True,
+            reorders=True,
+            echoes=True,
         )
         self._clock = clock
         self._human_agent = human_agent
