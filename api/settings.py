@@ -170,7 +170,7 @@ class Settings(BaseSettings):
         48,
         ge=1,
         le=168,
-        description="Hours after a citizen's last word in which we write; from 48 on Zalo charges, past 168 never",
+        description="Hours after a citizen's last word in which we write; after 48 Zalo charges",
     )
     zalo_buttons: bool = Field(False, description="Use Zalo's buttons; off: choices as a numbered list")
     zalo_contact_image_url: str = Field(
