@@ -40,6 +40,7 @@ _BY_CODE: dict[int, tuple[Kind, str]] = {
     3: ("auth", "no_permission"),
     10: ("auth", "no_permission"),
     102: ("auth", "token_invalid"),
+    104: ("auth", "token_invalid"),
     190: ("auth", "token_invalid"),
     100: ("permanent", "invalid_message"),
     105: ("permanent", "invalid_message"),
