@@ -85,7 +85,7 @@ def test_words_decide_nothing() -> None:
 def test_every_reason_is_explained_in_vietnamese() -> None:
     reasons = {classify(400, error(code, sub)).reason for code in range(1, 700) for sub in (None, 2018278)}
     reasons |= {classify(400, error(100, sub)).reason for sub in range(2018000, 2018400)}
-    explained = lookup("channels.messenger.errors")
+    explained = lookup("channels.errors")
     assert {reason for reason in reasons if not reason.startswith("meta_")} <= set(explained)
 
 

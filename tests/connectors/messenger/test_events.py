@@ -147,7 +147,9 @@ def test_an_echo_of_our_app_without_metadata_is_ours(payload: Read) -> None:
     assert (echo.our_id, echo.from_elsewhere) == (None, False)
 
 
-@pytest.mark.parametrize("name", ["echo_page_inbox", "echo_without_app", "echo_other_metadata", "standby_echo"])
+@pytest.mark.parametrize(
+    "name", ["echo_page_inbox", "echo_without_app", "echo_other_metadata", "standby_echo"]
+)
 def test_an_echo_of_somebody_else_means_that_a_person_answered(payload: Read, name: str) -> None:
     echo = one(payload(name))
     assert isinstance(echo, Echo)
@@ -158,8 +160,8 @@ def test_an_echo_of_somebody_else_means_that_a_person_answered(payload: Read, na
 @pytest.mark.parametrize(
     "name",
     [
-        "standby", "reaction", "optin", "referral", "pass_thread_control", "take_thread_control", "message_edit",
-        "changes",
+        "standby", "reaction", "optin", "referral", "pass_thread_control", "take_thread_control",
+        "message_edit", "changes",
     ],
 )  # fmt: skip
 def test_known_events_without_meaning_are_kept(payload: Read, name: str) -> None:
@@ -201,7 +203,19 @@ def test_words_that_no_database_takes() -> None:
 
 json_values = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just([1, {"id": None}])
 names = st.sampled_from(
-    ["sender", "recipient", "timestamp", "message", "postback", "delivery", "read", "reaction", "id", "mid", "text"]
+    [
+        "sender",
+        "recipient",
+        "timestamp",
+        "message",
+        "postback",
+        "delivery",
+        "read",
+        "reaction",
+        "id",
+        "mid",
+        "text",
+    ]
 )
 items = st.dictionaries(names, json_values | st.dictionaries(names, json_values, max_size=4), max_size=5)
 

@@ -20,6 +20,7 @@ _FAULTS: dict[str, tuple[type, ...]] = {
     "latency_ms": (int, float),
     "error_code": (int, type(None)),
     "error_subcode": (int, type(None)),
+    "error_after": (int,),
     "error_times": (int, type(None)),
     "drop_connection": (bool, str),
     "repeat_share": (int, float),

@@ -98,12 +98,8 @@ class Graph:
             raise RefusalError(100, "(#100) The body is no JSON") from None
 
     async def _messages(self, _request: web.Request, body: Any) -> dict[str, Any]:
-        faults = self._state.faults
         person = rules.check_send(self._state, body)
-        if faults.error_code is not None and (faults.error_times is None or faults.error_times > 0):
-            if faults.error_times is not None:
-                faults.error_times -= 1
-            raise rules.by_code(faults.error_code, faults.error_subcode)
+        self._fail_on_demand()
         if action := body.get("sender_action"):
             person.typing = action == "typing_on"
             return {"recipient_id": person.id}
@@ -111,6 +107,17 @@ class Graph:
         self._show(person, body["message"], mid)
         await self._tell(person, body["message"], mid)
         return {"recipient_id": person.id, "message_id": mid}
+
+    def _fail_on_demand(self) -> None:
+        faults = self._state.faults
+        if faults.error_code is None or faults.error_times == 0:
+            return
+        if faults.error_after > 0:
+            faults.error_after -= 1
+            return
+        if faults.error_times is not None:
+            faults.error_times -= 1
+        raise rules.by_code(faults.error_code, faults.error_subcode)
 
     def _show(self, person: Person, message: dict[str, Any], mid: str) -> None:
         item: dict[str, Any] = {"from": "page", "mid": mid, "at": self._state.now().isoformat()}

@@ -53,6 +53,7 @@ class Faults:
         down: the Graph API answers 503 with a page of HTML.
         latency_ms: every call takes this much longer.
         error_code, error_subcode: every send is refused with them.
+        error_after: so many sends are still taken before.
         error_times: only so many; None: until it is taken back.
         drop_connection: "before": closed without an answer, nothing taken; "after": taken, but not answered.
         repeat_share, reorder_share, bad_signature_share: of the webhooks.
@@ -66,6 +67,7 @@ class Faults:
     latency_ms: float = 0
     error_code: int | None = None
     error_subcode: int | None = None
+    error_after: int = 0
     error_times: int | None = None
     drop_connection: bool | str = False
     repeat_share: float = 0
