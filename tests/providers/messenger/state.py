@@ -42,6 +42,7 @@ class Options:
     answer_within: float = 5.0
     first_retry: float = 0.5
     most_tries: int = 8
+    held_seconds: float = 0.3
     seed: int | None = None
 
 

@@ -16,7 +16,6 @@ import aiohttp
 from tests.providers.messenger.state import State
 
 _AT_ONCE = 100
-_HELD = 0.2
 _BATCH_WAIT = 0.05
 
 
@@ -30,6 +29,16 @@ class Delivery:
     tries: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An event in its person's line; a late one is overtaken by the next."""
+
+    where: str
+    item: dict[str, Any]
+    forged: bool
+    is_late: bool
+
+
 class Webhooks:
     """Sends what happens to the app's address, one person's events in their order.
 
@@ -40,7 +49,7 @@ class Webhooks:
     def __init__(self, state: State) -> None:
         self._state = state
         self._session: aiohttp.ClientSession | None = None
-        self._lines: dict[str, asyncio.Queue[tuple[str, dict[str, Any], bool]]] = {}
+        self._lines: dict[str, asyncio.Queue[Waiting]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._batch: list[tuple[str, dict[str, Any]]] = []
@@ -62,13 +71,15 @@ class Webhooks:
 
     def tell(self, person: str, item: dict[str, Any], *, where: str = "messaging") -> bool:
         """Deliver an event soon; return False when its signature will be a wrong one."""
-        forged = self._state.happens(self._state.faults.bad_signature_share)
+        faults = self._state.faults
+        forged = self._state.happens(faults.bad_signature_share)
+        is_late = not forged and self._state.happens(faults.reorder_share)
         self._began()
         line = self._lines.get(person)
         if line is None:
             line = self._lines[person] = asyncio.Queue()
             self._spawn(self._walk(line))
-        line.put_nowait((where, item, forged))
+        line.put_nowait(Waiting(where, item, forged, is_late))
         return not forged
 
     async def tell_now(self, item: dict[str, Any]) -> None:
@@ -101,26 +112,34 @@ class Webhooks:
         """Wait until nothing is under way, retries included."""
         await self._idle.wait()
 
-    async def _walk(self, line: asyncio.Queue[tuple[str, dict[str, Any], bool]]) -> None:
-        """Send one person's events in order."""
+    async def _walk(self, line: asyncio.Queue[Waiting]) -> None:
+        """Send one person's events in order; one that is held back goes after the next, or after a while."""
+        held: Waiting | None = None
         while True:
-            where, item, forged = await line.get()
-            faults = self._state.faults
-            if not forged and self._state.happens(faults.reorder_share):
-                self._spawn(self._later(where, item))
-                continue
-            if not forged and self._state.happens(faults.batch_share):
-                if not self._batch:
-                    self._spawn(self._send_batch())
-                else:
-                    self._ended()
-                self._batch.append((where, item))
-                continue
-            await self._deliver(self._delivery([(where, item)], forged=forged))
+            try:
+                async with asyncio.timeout(self._state.options.held_seconds if held else None):
+                    waiting = await line.get()
+            except TimeoutError:
+                assert held is not None
+                waiting, held = held, None
+            else:
+                if waiting.is_late and held is None:
+                    held = waiting
+                    continue
+            await self._send(waiting)
+            if held is not None:
+                await self._send(held)
+                held = None
 
-    async def _later(self, where: str, item: dict[str, Any]) -> None:
-        await asyncio.sleep(_HELD)
-        await self._deliver(self._delivery([(where, item)]))
+    async def _send(self, waiting: Waiting) -> None:
+        if waiting.forged or not self._state.happens(self._state.faults.batch_share):
+            await self._deliver(self._delivery([(waiting.where, waiting.item)], forged=waiting.forged))
+            return
+        if self._batch:
+            self._ended()
+        else:
+            self._spawn(self._send_batch())
+        self._batch.append((waiting.where, waiting.item))
 
     async def _send_batch(self) -> None:
         await asyncio.sleep(_BATCH_WAIT)
