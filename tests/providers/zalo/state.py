@@ -25,7 +25,7 @@ class Options:
         signing_secret: which secret it ends with; the sources name both.
         buttons_allowed: whether a text may carry buttons; disputed.
         old_token_works: whether an access token works on when its pair was renewed; unknown.
-        code_challenge: the PKCE challenge set in the application; None: the one of the permission page's address.
+        code_challenge: the PKCE challenge set in the application; None: the one in the address.
         token_seconds: life of an access token.
     """
 
@@ -65,8 +65,7 @@ class Faults:
         repeat_share, reorder_share, bad_signature_share: of the webhooks.
         lose_echo_share: of the sends, whose echo never comes.
         expire_token: access tokens given out so far do not work any more.
-        hold_refresh: "before": a refresh waits before the token is used up; "after": it is used up, the answer
-            waits. Until it is taken back.
+        hold_refresh: a refresh waits: "before" its token is used up, "after" that, until this is taken back.
     """
 
     down: bool = False
