@@ -26,8 +26,7 @@ class MessengerParts:
     webhook: MessengerWebhook
 
     async def close(self) -> None:
-        """Let what is being said finish, and close the connections."""
-        await self.webhook.close()
+        """Close the connections."""
         await self.connector.close()
 
 

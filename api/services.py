@@ -20,8 +20,9 @@ from api.open_sockets import Sockets
 from api.settings import Settings
 from api.startup import prepare_database
 from api.zalo import zalo_channel
-from connectors.base import Intake
 from connectors.credentials import ChannelCredentials
+from connectors.health import ChannelHealth
+from connectors.webchat.connector import CHANNEL as WEBCHAT
 from connectors.webchat.connector import WebChat
 from connectors.webchat.feed import Feed, Pulse
 from connectors.webchat.limits import RateLimiter
@@ -32,7 +33,9 @@ from conversations.bot_pool import BotPool
 from conversations.core import ConversationCore
 from conversations.desk import Desk
 from conversations.events import LiveEvents
-from conversations.media.service import Media
+from conversations.intake import ChannelIntake
+from conversations.media.download import Downloader
+from conversations.media.service import LARGEST_FILE, Media
 from conversations.redis_link import RedisLink
 from conversations.service import Inbox
 from conversations.tasks import end_tasks
@@ -48,6 +51,7 @@ log = structlog.get_logger(__name__)
 
 _REFRESH_SECONDS = 30.0
 _LEARNING_SECONDS = 600.0
+_FORGET_SECONDS = 3_600.0
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
 
@@ -58,6 +62,7 @@ class Services:
 
     Attributes:
         credentials: what the channels log in with.
+        health: how the channels are.
         messenger, zalo: the channels; None while they are off.
         actions: answers the bot's action calls; None where this process does not serve them.
         knowledge: the knowledge base the actions search.
@@ -80,7 +85,7 @@ class Services:
     sockets: Sockets
     internal_token: str
     credentials: ChannelCredentials
-    intake: Intake | None = None
+    health: ChannelHealth
     messenger: MessengerParts | None = None
     zalo: ZaloChannel | None = None
     knowledge: KnowledgeBase | None = None
@@ -92,6 +97,11 @@ class Services:
     def inbox(self) -> Inbox:
         """Takes in what citizens say."""
         return self.core.inbox
+
+    @property
+    def intake(self) -> ChannelIntake:
+        """Takes in what the channels' providers deliver."""
+        return self.core.intake
 
     @property
     def desk(self) -> Desk:
@@ -127,8 +137,10 @@ class Services:
         await self.core.start(worker=self.settings.run_worker)
         await self._open_credentials()
         self._tasks.append(asyncio.create_task(self.media.clean_for_ever(), name="file-cleaner"))
+        self.health.start()
         if self.settings.run_worker:
             self._tasks.append(asyncio.create_task(self._learn_for_ever(), name="learning"))
+            self._tasks.append(asyncio.create_task(self._forget_for_ever(), name="forget-events"))
 
     async def _open_credentials(self) -> None:
         if self.settings.older_secret_keys():
@@ -172,6 +184,7 @@ class Services:
         """Finish what is under way and close everything."""
         await end_tasks(self._tasks)
         await self.core.stop()
+        await self.health.stop()
         await self.bot.close()
         if self.messenger is not None:
             await self.messenger.close()
@@ -221,6 +234,14 @@ class Services:
                 # The index in use stays; the next look may find a whole one.
                 log.warning("knowledge_refresh_failed", error=type(error).__name__)
 
+    async def _forget_for_ever(self) -> None:
+        while True:
+            try:
+                await self.intake.forget()
+            except Exception as error:
+                log.warning("events_not_forgotten", error=type(error).__name__)
+            await asyncio.sleep(_FORGET_SECONDS)
+
     async def _learn_for_ever(self) -> None:
         while True:
             await asyncio.sleep(_LEARNING_SECONDS)
@@ -240,6 +261,15 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
     redis = RedisLink(settings.redis_url or None, _instance(database))
     token = settings.resolved_internal_token()
     bot = BotPool(settings.bot_urls(), token, timeout=settings.bot_timeout)
+    credentials = ChannelCredentials(
+        database, clock, settings.resolved_secret_key(), settings.older_secret_keys()
+    )
+    quiet = settings.channel_quiet_minutes
+    health = ChannelHealth(
+        database, clock, credentials, quiet_after=timedelta(minutes=quiet) if quiet else None
+    )
+    media = Media(database, clock, settings.data_dir / "files")
+    learning = LearningSamples(database, clock, timedelta(days=settings.learning_days))
     core = ConversationCore(
         database,
         clock,
@@ -247,11 +277,16 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         bot,
         join_pieces=settings.join_pieces,
         concurrency=settings.worker_concurrency,
+        media=media,
+        download=Downloader(LARGEST_FILE, allowed=settings.attachment_hosts),
+        observer=health,
+        learned=learning,
+        settle=timedelta(seconds=settings.channel_settle_seconds),
+        echo_patience=timedelta(seconds=settings.channel_echo_seconds),
     )
     core.add_channel(WebChat(core.events))
-    credentials = ChannelCredentials(
-        database, clock, settings.resolved_secret_key(), settings.older_secret_keys()
-    )
+    # The web chat has no provider: there is nothing of it to watch.
+    health.watch(lambda: [channel for channel in core.channels if channel != WEBCHAT])
     messenger = build_messenger(settings, credentials, clock)
     if messenger is not None:
         core.add_channel(messenger.connector)
@@ -267,15 +302,16 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         core=core,
         accounts=AccountService(database, clock),
         tickets=TicketService(database, clock),
-        learning=LearningSamples(database, clock, timedelta(days=settings.learning_days)),
+        learning=learning,
         visitors=Visitors(settings.resolved_secret_key()),
         limits=RateLimiter(redis),
         links=FileLinks(settings.resolved_secret_key(), clock),
-        media=Media(database, clock, settings.data_dir / "files"),
+        media=media,
         pulse=Pulse(settings.event_heartbeat),
         sockets=Sockets(settings.chat_sockets),
         internal_token=token,
         credentials=credentials,
+        health=health,
         messenger=messenger,
         zalo=zalo,
     )

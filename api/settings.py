@@ -134,6 +134,26 @@ class Settings(BaseSettings):
         False, description="Believe webhooks that bear only the older SHA-1 signature"
     )
 
+    channel_settle_seconds: float = Field(
+        0.3,
+        ge=0,
+        le=5,
+        description="Seconds a message of Zalo or Messenger waits for an earlier one that comes after it",
+    )
+    channel_echo_seconds: float = Field(
+        5.0,
+        ge=0,
+        le=300,
+        description="Seconds that a message which may have gone out waits for the provider's echo",
+    )
+    channel_quiet_minutes: int = Field(
+        0, ge=0, description="Silence of a channel that raises the alarm; 0: only compared with other days"
+    )
+    attachment_hosts: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="Machines (host:port) off the public internet that citizens' files may be fetched from",
+    )
+
     zalo_app_id: str = Field("", description="Application at developers.zalo.me; empty: channel off")
     zalo_app_secret: SecretStr = Field(
         SecretStr(""), description="The Zalo application's secret key; empty: channel off"
@@ -163,7 +183,7 @@ class Settings(BaseSettings):
         "", description="Code by which Zalo recognises this domain as ours, shown in the home page's head"
     )
 
-    @field_validator("chat_origins", "metrics_networks", mode="before")
+    @field_validator("chat_origins", "metrics_networks", "attachment_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

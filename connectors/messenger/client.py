@@ -92,9 +92,10 @@ class GraphClient:
             OSError: the file cannot be read.
         """
         content = await asyncio.to_thread(path.read_bytes)
-        form = aiohttp.FormData()
+        # Names as they are, in UTF-8, as a browser sends them.
+        form = aiohttp.FormData(quote_fields=False)
         message = {"attachment": {"type": kind, "payload": {"is_reusable": True}}}
-        form.add_field("message", json.dumps(message), content_type="application/json")
+        form.add_field("message", json.dumps(message))
         form.add_field("filedata", content, filename=name, content_type=content_type)
         answer = await self._as_page("POST", f"{self.page_id}/message_attachments", data=form)
         return str(answer["attachment_id"])
@@ -169,7 +170,8 @@ class GraphClient:
             raise GraphError(Fault("transient", "timeout")) from error
         except aiohttp.ClientError as error:
             # The cause is left out: its text holds the address, which holds the token.
-            raise GraphError(Fault("transient", type(error).__name__)) from None
+            log.info("messenger_unreachable", error=type(error).__name__)
+            raise GraphError(Fault("transient", "connection")) from None
         wait = usage.pause(headers)
         if wait > 0:
             self._resume_at = max(self._resume_at, time.monotonic() + wait)

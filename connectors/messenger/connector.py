@@ -9,7 +9,7 @@ import structlog
 from connectors.base import Capabilities, OutboundMessage, SendResult
 from connectors.messenger import layout
 from connectors.messenger.client import GraphClient
-from connectors.messenger.errors import GraphError
+from connectors.messenger.errors import Fault, GraphError
 from connectors.messenger.layout import Part
 from connectors.messenger.policy import PERSON_WINDOW, WINDOW, Envelope, envelope
 from connectors.messenger.taken import Taken
@@ -47,6 +47,8 @@ class Messenger:
             window=WINDOW,
             person_window=PERSON_WINDOW if human_agent else None,
             typing=True,
+            reorders=True,
+            echoes=True,
         )
         self._clock = clock
         self._human_agent = human_agent
@@ -106,11 +108,15 @@ class Messenger:
         try:
             provider_id = await self.client.send(body)
         except GraphError as error:
-            if error.fault.reason == "attachment_gone" and part.file is not None:
-                self._uploaded.pop(part.file.file_id, None)
             if (heard := self._taken.get(part.reference)) is not None:
                 # The connection broke, but the echo has told meanwhile that Meta took it.
                 return heard
+            if error.fault.reason == "attachment_gone" and part.file is not None:
+                self._uploaded.pop(part.file.file_id, None)
+                raise GraphError(Fault("transient", "attachment_gone")) from error
+            if error.fault.reason == "no_permission" and wrapping.tag is not None:
+                # Only the tag is not allowed: the channel itself works.
+                raise GraphError(Fault("permanent", "human_agent_not_granted")) from error
             raise
         self._taken.put(part.reference, provider_id)
         return provider_id

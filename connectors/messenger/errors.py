@@ -1,7 +1,7 @@
 """What the Graph API's error codes mean for a message: try again, mend the credentials, or give it up.
 
 Decided by code, subcode and type, never by the words, which Meta translates and rewrites. The short codes of
-ours are explained to the operators in `vntext/messages/channels.yml` under `messenger.errors`.
+ours are explained to the operators in `vntext/messages/channels.yml` under `errors`.
 
 Sources: https://developers.facebook.com/documentation/business-messaging/messenger-platform/error-codes and
 https://developers.facebook.com/docs/graph-api/guides/error-handling
@@ -40,6 +40,7 @@ _BY_CODE: dict[int, tuple[Kind, str]] = {
     3: ("auth", "no_permission"),
     10: ("auth", "no_permission"),
     102: ("auth", "token_invalid"),
+    104: ("auth", "token_invalid"),
     190: ("auth", "token_invalid"),
     100: ("permanent", "invalid_message"),
     105: ("permanent", "invalid_message"),

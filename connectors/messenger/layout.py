@@ -90,8 +90,8 @@ def _with_choices(text: str, buttons: Sequence[Button]) -> tuple[str, list[dict[
         say("conversation.choices.line", number=number, title=button.title)
         for number, button in enumerate(buttons, 1)
     ]
-    # The core has numbered them already where there are more than fit.
-    if "\n".join(lines) not in text:
+    # The core has numbered them already, and put the last of them into the last part.
+    if lines[-1] not in text:
         text = "\n".join([text, "", *lines])
     numbered = enumerate(buttons[:MOST_QUICK_REPLIES], 1)
     return text, [_quick_reply(str(number), button.payload) for number, button in numbered]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import hmac
 from dataclasses import dataclass
 
 import structlog
 
-from connectors.base import InboundMessage, Intake, OutboundMessage
+from connectors.base import InboundMessage, Intake
 from connectors.messenger.connector import CHANNEL, Messenger
 from connectors.messenger.events import Account, HeardBack, NotAWebhookError, parse
 from connectors.messenger.signature import verified
@@ -17,8 +15,6 @@ from conversations.errors import StorageUnavailableError
 from database.clock import Clock
 
 log = structlog.get_logger(__name__)
-
-_EMERGENCY_SECONDS = 15.0
 
 
 class BadSignatureError(Exception):
@@ -46,9 +42,8 @@ class MessengerWebhook:
     Args:
         account: our page and our app.
         keys: what deliveries are known by.
-        connector: told which of our messages Meta has taken; says what an emergency has to hear when nothing
-            can be stored.
-        clock: the time.
+        connector: told which of our messages Meta has taken.
+        clock: the time of receiving.
     """
 
     def __init__(self, account: Account, keys: Keys, connector: Messenger, clock: Clock) -> None:
@@ -56,7 +51,6 @@ class MessengerWebhook:
         self._keys = keys
         self._connector = connector
         self._clock = clock
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def challenge(self, mode: str, token: str, challenge: str) -> str | None:
         """Return what Meta's handshake wants to read, None when it is not Meta's or the word is wrong."""
@@ -92,39 +86,7 @@ class MessengerWebhook:
                 else:
                     await intake.note(event)
             except StorageUnavailableError as error:
-                # The others are tried all the same: an emergency among them must be answered.
+                # The others are tried all the same: an emergency among them is answered even so.
                 not_stored = error
-                if isinstance(event, InboundMessage) and error.emergency_reply is not None:
-                    self._say_at_once(event, error.emergency_reply)
         if not_stored is not None:
             raise not_stored
-
-    async def close(self) -> None:
-        """Let what is being said finish."""
-        if self._tasks:
-            await asyncio.wait(list(self._tasks), timeout=_EMERGENCY_SECONDS)
-
-    def _say_at_once(self, message: InboundMessage, text: str) -> None:
-        """Answer an emergency though nothing could be stored; a repeat of the delivery does not repeat it."""
-        now = self._clock.now()
-        reply = OutboundMessage(
-            id=hashlib.blake2b(message.provider_message_id.encode(), digest_size=16).hexdigest(),
-            conversation_id="",
-            channel=CHANNEL,
-            external_user_id=message.external_user_id,
-            sequence=0,
-            text=text,
-            buttons=(),
-            author="bot",
-            attempt=1,
-            created_at=now,
-            last_heard_at=now,
-        )
-        task = asyncio.create_task(self._say(reply))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _say(self, reply: OutboundMessage) -> None:
-        result = await self._connector.send(reply)
-        if result.status != "accepted":
-            log.error("emergency_not_answered", channel=CHANNEL, reason=result.error)

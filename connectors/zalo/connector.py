@@ -83,6 +83,8 @@ class ZaloConnector:
             longest_title=_LONGEST_TITLE,
             window=settings.window,
             asks_contact=bool(settings.contact_image_url),
+            reorders=True,
+            echoes=True,
         )
 
     async def send(self, message: OutboundMessage) -> SendResult:

@@ -16,7 +16,7 @@ from api.services import Services
 from connectors.messenger.check import SUBSCRIPTIONS, Connection, check
 from connectors.messenger.connector import CHANNEL
 from connectors.messenger.errors import GraphError
-from vntext.catalogue import UnknownMessageError, say
+from vntext.catalogue import lookup, say
 
 router = APIRouter(prefix="/console/channels/connect/messenger", include_in_schema=False)
 
@@ -29,13 +29,8 @@ _HERE = "/console/channels/connect/messenger"
 
 def explained(reason: str) -> str:
     """Return a reason of the Graph API's as a sentence for people."""
-    try:
-        return say(f"channels.messenger.errors.{reason}")
-    except UnknownMessageError:
-        if reason.startswith("meta_"):
-            return say("channels.messenger.errors.other", code=reason.removeprefix("meta_"))
-        # What is left says how the way to Meta broke.
-        return say("channels.messenger.errors.unreachable")
+    known = lookup("channels.errors")
+    return str(known[reason]) if reason in known else say("channels.errors.other", code=reason)
 
 
 @router.get("")

@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse
 from api.errors import Problem
 from api.messenger import MessengerParts
 from api.services import Services, get_services
+from connectors.health import REFUSED
 from connectors.messenger.connector import CHANNEL
 from connectors.messenger.signature import HEADER_SHA1, HEADER_SHA256
 from connectors.messenger.webhook import BadSignatureError
@@ -60,6 +61,7 @@ async def deliver(request: Request, services: ServicesHere, channel: ChannelHere
         )
     except BadSignatureError as error:
         metrics.deliveries.labels(CHANNEL, "bad_signature").inc()
+        services.health.event(CHANNEL, REFUSED)
         log.warning("bad_signature", channel=CHANNEL)
         raise Problem(403, "forbidden") from error
     except StorageUnavailableError:

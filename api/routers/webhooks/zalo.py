@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse
 
 from api.access import ServicesHere
 from api.errors import Problem
+from connectors.health import REFUSED
 from connectors.zalo.settings import CHANNEL
 from connectors.zalo.signature import HEADER
 from connectors.zalo.webhook import Outcome
@@ -33,6 +34,8 @@ async def deliver(request: Request, services: ServicesHere) -> JSONResponse:
     signature = request.headers.get(HEADER, "")
     outcome = await services.zalo.webhook.deliver(await request.body(), signature, services.intake)
     metrics.deliveries.labels(CHANNEL, outcome.value).inc()
+    if outcome is Outcome.BAD_SIGNATURE:
+        services.health.event(CHANNEL, REFUSED)
     if outcome is not Outcome.TAKEN:
         log.warning("zalo_delivery_not_taken", outcome=outcome.value)
     if outcome in _REFUSED:
