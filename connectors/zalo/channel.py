@@ -39,7 +39,6 @@ class ZaloChannel:
         """Finish what is under way and close the connections."""
         await end_tasks(self._tasks)
         self._tasks.clear()
-        await self.webhook.close()
         await self.tokens.stop()
         await self.client.close()
 
@@ -57,6 +56,4 @@ def build_zalo(
     oauth = ZaloOAuth(settings, lambda: client.session)
     tokens = ZaloTokens(credentials, oauth, clock, lease=lease)
     connector = ZaloConnector(settings, client, tokens, Uploads(database, clock))
-    return ZaloChannel(
-        settings, client, oauth, tokens, connector, ZaloWebhook(settings, clock, connector.say)
-    )
+    return ZaloChannel(settings, client, oauth, tokens, connector, ZaloWebhook(settings, clock))

@@ -107,16 +107,6 @@ class ZaloConnector:
         self._sent.pop(message.id, None)
         return SendResult.accepted(sent[0])
 
-    async def say(self, external_user_id: str, text: str) -> None:
-        """Send a text past the outbox, once: for an emergency while nothing can be stored."""
-        plain = {"text": _nfc(text)[:MAX_TEXT]}
-        try:
-            await self._authorised(
-                lambda token: self._client.send(token, recipient_of(external_user_id), plain)
-            )
-        except (ZaloError, *STORAGE_DOWN) as error:
-            log.error("zalo_emergency_not_sent", error=str(error)[:100])
-
     def _parts(self, message: OutboundMessage) -> list[_Part]:
         text = _nfc(message.text)
         buttons = [button for button in message.buttons if button.payload != SHARE_CONTACT]

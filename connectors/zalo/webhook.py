@@ -6,8 +6,6 @@ nothing slow happens here, and what we do not understand is acknowledged too.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from enum import Enum
 
 import structlog
@@ -21,10 +19,6 @@ from conversations.schemas import InboundMessage
 from database.clock import Clock
 
 log = structlog.get_logger(__name__)
-
-_REMEMBERED = 1_000
-
-Say = Callable[[str, str], Awaitable[None]]
 
 
 class Outcome(Enum):
@@ -43,13 +37,11 @@ class ZaloWebhook:
     Args:
         settings: ids and secrets.
         clock: the time of receiving.
-        say: sends a text at once: for an emergency while nothing can be stored.
     """
 
-    def __init__(self, settings: ZaloSettings, clock: Clock, say: Say) -> None:
+    def __init__(self, settings: ZaloSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._say = say
         self._signature = SignatureCheck(
             app_id=settings.app_id,
             oa_id=settings.oa_id,
@@ -57,7 +49,6 @@ class ZaloWebhook:
             app_secret=settings.app_secret,
         )
         self._variants: set[str] = set()
-        self._warned: dict[str, asyncio.Task[None]] = {}
 
     async def deliver(self, raw: bytes, signature: str, intake: Intake) -> Outcome:
         """Take one delivery.
@@ -84,22 +75,6 @@ class ZaloWebhook:
                 await intake.receive(found)
             else:
                 await intake.note(found)
-        except StorageUnavailableError as error:
-            if error.emergency_reply is not None and isinstance(found, InboundMessage):
-                self._warn(found, error.emergency_reply)
+        except StorageUnavailableError:
             return Outcome.NOT_STORED
         return Outcome.TAKEN
-
-    async def close(self) -> None:
-        """Let what is being said finish."""
-        if self._warned:
-            await asyncio.wait(list(self._warned.values()), timeout=5.0)
-
-    def _warn(self, message: InboundMessage, reply: str) -> None:
-        """Answer an emergency although it is not stored; the provider's repeats are not answered again."""
-        if message.provider_message_id in self._warned:
-            return
-        while len(self._warned) >= _REMEMBERED:
-            del self._warned[next(iter(self._warned))]
-        task = asyncio.ensure_future(self._say(message.external_user_id, reply))
-        self._warned[message.provider_message_id] = task

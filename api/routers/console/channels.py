@@ -45,7 +45,9 @@ async def _content(services: Services, session: SessionInfo) -> dict[str, Any]:
         "reports": reports,
         "names": {report.channel: channel_name(report.channel) for report in reports},
         "errors": {
-            report.channel: [(in_words(code, report.channel), count) for code, count in report.errors[:_SHOWN]]
+            report.channel: [
+                (in_words(code, report.channel), count) for code, count in report.errors[:_SHOWN]
+            ]
             for report in reports
         },
         "connect": {

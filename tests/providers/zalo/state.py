@@ -24,6 +24,7 @@ class Options:
         first_term: what the webhooks' signature begins with; the sources name both.
         signing_secret: which secret it ends with; the sources name both.
         buttons_allowed: whether a text may carry buttons; disputed.
+        cards_allowed: whether the account's tier has the card that asks for contact data.
         old_token_works: whether an access token works on when its pair was renewed; unknown.
         code_challenge: the PKCE challenge set in the application; None: the one in the address.
         token_seconds: life of an access token.
@@ -42,6 +43,7 @@ class Options:
     first_term: str = "app_id"
     signing_secret: str = "oa_secret"
     buttons_allowed: bool = True
+    cards_allowed: bool = True
     old_token_works: bool = False
     token_seconds: int = 90_000
     calls_per_minute: int = 60_000
