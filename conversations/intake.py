@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -32,7 +32,7 @@ from conversations.errors import StorageUnavailableError
 from conversations.events import DESK, LiveEvents
 from conversations.media.service import Media, Person
 from conversations.outbox import Outbox
-from conversations.schemas import InboundMessage, Received
+from conversations.schemas import InboundMessage, OutboundMessage, Received
 from conversations.service import Inbox
 from conversations.topics import conversation_topic
 from conversations.withdrawals import Learned
@@ -56,7 +56,7 @@ class ChannelIntake:
         database: where everything is kept.
         clock: the time of receiving.
         inbox: takes the messages.
-        outbox: goes on sending behind a message that an echo has settled.
+        outbox: goes on behind a message that an echo has settled, and says what cannot wait for the database.
         events: tells open pages.
         media: deletes the files of what was taken back.
         learned: forgets what was learned from what was taken back.
@@ -88,11 +88,16 @@ class ChannelIntake:
         """Take one message of a citizen; a repeat changes nothing.
 
         Raises:
-            StorageUnavailableError: nothing was stored; the provider must deliver again. In an emergency the
-                error carries the reply, which the connector must say all the same.
+            StorageUnavailableError: nothing was stored; the provider must deliver again. An emergency is
+                answered all the same, in the background.
         """
         self._count(message.channel, "message")
-        return await self._inbox.receive(message)
+        try:
+            return await self._inbox.receive(message)
+        except StorageUnavailableError as error:
+            if error.emergency_reply is not None:
+                self._outbox.send_unstored(_unstored(message, error.emergency_reply, self._clock.now()))
+            raise
 
     async def note(self, event: ChannelEvent) -> None:
         """Take anything else; a repeat changes nothing.
@@ -231,3 +236,21 @@ class ChannelIntake:
         await self._events.publish(
             conversation_topic(conversation_id), DESK, type="changed", conversation=conversation_id, **more
         )
+
+
+def _unstored(message: InboundMessage, reply: str, now: datetime) -> OutboundMessage:
+    """Return an emergency's reply; its id is the message's, so that repeats of the delivery are one."""
+    key = f"{message.channel}:{message.provider_message_id}"
+    return OutboundMessage(
+        id=hashlib.blake2b(key.encode(), digest_size=16).hexdigest(),
+        conversation_id="",
+        channel=message.channel,
+        external_user_id=message.external_user_id,
+        sequence=0,
+        text=reply,
+        buttons=(),
+        author="bot",
+        attempt=1,
+        created_at=now,
+        last_heard_at=now,
+    )

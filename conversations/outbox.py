@@ -37,6 +37,7 @@ from conversations.rerouting import People, Rerouting
 from conversations.schemas import Capabilities, OutboundMessage, SendResult
 from conversations.shown import Shown
 from conversations.tasks import end_tasks
+from conversations.unstored import Unstored
 from database.clock import Clock
 from database.engine import Database
 
@@ -102,6 +103,7 @@ class Outbox:
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._sweeper: asyncio.Task[None] | None = None
         self._shown = Shown(database, clock)
+        self._unstored = Unstored()
 
     def start(self) -> None:
         """Begin to look for rows that wait: left by a crash, or due again after a failure."""
@@ -113,6 +115,7 @@ class Outbox:
         if self._sweeper is not None:
             await end_tasks([self._sweeper])
             self._sweeper = None
+        await self._unstored.stop()
         if self._tasks:
             _done, late = await asyncio.wait(list(self._tasks), timeout=patience)
             await end_tasks(late)
@@ -147,6 +150,12 @@ class Outbox:
         ):
             return
         self._spawn(show_typing(connector, conversation["external_user_id"]), conversation["id"])
+
+    def send_unstored(self, message: OutboundMessage) -> None:
+        """Send what could not be stored, in the background and once: an emergency's reply."""
+        connector = self._channels.get(message.channel)
+        if connector is not None:
+            self._unstored.send(connector, message)
 
     async def free(self, claims: Sequence[str]) -> None:
         """Drop the claims of dead processes; what they may just have sent waits for its echo."""
