@@ -45,7 +45,7 @@ def card_sentence(payloads: Sequence[Mapping[str, Any]]) -> str:
         if phone or name:
             known = [say("channels.zalo.card.name", name=name)] if name else []
             known += [say("channels.zalo.card.phone", phone=phone)] if phone else []
-            return ". ".join(known) + "."
+            return ", ".join(known) + "."
     return ""
 
 

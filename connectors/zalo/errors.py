@@ -1,4 +1,4 @@
-"""What Zalo's error codes mean for a message, in one table, and the sentence operators read.
+"""What Zalo's error codes mean for a message, in one table; `channels.zalo.errors` says them in Vietnamese.
 
 Errors come as HTTP 200 with `error != 0`; only the code decides, never the words beside it. The sources
 disagree about some codes, so the provider's own words are logged beside each.
@@ -7,8 +7,6 @@ disagree about some codes, so the provider's own words are logged beside each.
 from __future__ import annotations
 
 from typing import Final, Literal
-
-from vntext.catalogue import UnknownMessageError, say
 
 Kind = Literal["auth", "transient", "permanent"]
 
@@ -59,11 +57,3 @@ def kind_of(code: int) -> Kind:
 def name_of(code: int) -> str:
     """Return a code as it is recorded with the message: "zalo_230" for -230."""
     return f"zalo_{abs(code)}"
-
-
-def reason(error: str) -> str:
-    """Return the sentence operators read for a recorded error."""
-    try:
-        return say(f"channels.zalo.errors.{error}")
-    except UnknownMessageError:
-        return say("channels.zalo.errors.unknown", error=error)

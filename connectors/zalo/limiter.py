@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 
 _MINUTE = 60.0
 _LONGEST_WAIT = 2.0
-_BURST_SECONDS = 1.0
+_SMALLEST_BURST = 10.0
 
 
 class RateLimitedError(Exception):
@@ -44,7 +44,7 @@ class RateLimit:
 
     @property
     def _burst(self) -> float:
-        return max(1.0, self._pace * _BURST_SECONDS)
+        return max(_SMALLEST_BURST, self._pace)
 
     async def acquire(self) -> None:
         """Take the right to one call, after a short wait where one is enough.

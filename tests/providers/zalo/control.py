@@ -114,8 +114,7 @@ class Control:
         if given.get("expire_token"):
             self._state.expire_tokens()
         if "hold_refresh" in given and given["hold_refresh"] is None:
-            self._oauth.released.set()
-            self._oauth.released.clear()
+            self._oauth.release()
 
     def _event(self, person: Person, name: str, message: dict[str, Any] | None = None) -> dict[str, Any]:
         event: dict[str, Any] = {

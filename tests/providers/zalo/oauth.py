@@ -29,7 +29,19 @@ class OAuth:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self.released = asyncio.Event()
+        self.held = asyncio.Event()
+        self.quiet = asyncio.Event()
+        self._released = asyncio.Event()
+
+    def release(self) -> None:
+        """Let refreshes that are held go on."""
+        self.held.clear()
+        self._released.set()
+        self._released.clear()
+
+    async def _hold(self) -> None:
+        self.held.set()
+        await self._released.wait()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the addresses."""
@@ -66,7 +78,7 @@ class OAuth:
             case "authorization_code":
                 return self._exchange(form)
             case "refresh_token":
-                return await self._refresh(form)
+                return await self._refresh(request, form)
         raise RefusalError(INVALID_REQUEST, "Invalid grant type")
 
     def _exchange(self, form: Any) -> dict[str, Any]:
@@ -77,22 +89,27 @@ class OAuth:
             raise RefusalError(INVALID_REQUEST, "Invalid code verifier")
         return self._state.new_pair()
 
-    async def _refresh(self, form: Any) -> dict[str, Any]:
+    async def _refresh(self, request: web.Request, form: Any) -> dict[str, Any]:
         state = self._state
         state.refreshing += 1
+        self.quiet.clear()
         state.most_refreshing = max(state.most_refreshing, state.refreshing)
         try:
             if state.faults.hold_refresh == "before":
-                await self.released.wait()
+                await self._hold()
+                if request.transport is None or request.transport.is_closing():
+                    raise RefusalError(INVALID_REQUEST, "whoever asked has gone")
             if form.get("refresh_token") != state.refresh:
                 state.used_again += 1
                 raise RefusalError(INVALID_REFRESH, "Invalid refresh token")
             state.refreshes += 1
             pair = state.new_pair()
             # Gives a second one the time to come in between.
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
             if state.faults.hold_refresh == "after":
-                await self.released.wait()
+                await self._hold()
             return pair
         finally:
             state.refreshing -= 1
+            if not state.refreshing:
+                self.quiet.set()

@@ -112,6 +112,8 @@ def _check_template(state: State, payload: dict[str, Any], *, has_text: bool) ->
             raise _invalid("title, subtitle and image_url are wanted")
         if has_text:
             raise _invalid("request_user_info takes no text")
+        if not state.options.cards_allowed:
+            raise RefusalError(-224, "OA tier does not support this type of message")
     else:
         raise _invalid(f"template_type {kind} is not supported")
 

@@ -45,7 +45,7 @@ class PlayedZalo:
 
     async def stop(self) -> None:
         """Stop listening and delivering."""
-        self.oauth.released.set()
+        self.oauth.release()
         await self.webhooks.stop()
         if self._runner is not None:
             await self._runner.cleanup()

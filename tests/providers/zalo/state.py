@@ -24,8 +24,9 @@ class Options:
         first_term: what the webhooks' signature begins with; the sources name both.
         signing_secret: which secret it ends with; the sources name both.
         buttons_allowed: whether a text may carry buttons; disputed.
+        cards_allowed: whether the account's tier has the card that asks for contact data.
         old_token_works: whether an access token works on when its pair was renewed; unknown.
-        code_challenge: the PKCE challenge set in the application; None: the one of the permission page's address.
+        code_challenge: the PKCE challenge set in the application; None: the one in the address.
         token_seconds: life of an access token.
     """
 
@@ -42,6 +43,7 @@ class Options:
     first_term: str = "app_id"
     signing_secret: str = "oa_secret"
     buttons_allowed: bool = True
+    cards_allowed: bool = True
     old_token_works: bool = False
     token_seconds: int = 90_000
     calls_per_minute: int = 60_000
@@ -65,8 +67,7 @@ class Faults:
         repeat_share, reorder_share, bad_signature_share: of the webhooks.
         lose_echo_share: of the sends, whose echo never comes.
         expire_token: access tokens given out so far do not work any more.
-        hold_refresh: "before": a refresh waits before the token is used up; "after": it is used up, the answer
-            waits. Until it is taken back.
+        hold_refresh: a refresh waits: "before" its token is used up, "after" that, until this is taken back.
     """
 
     down: bool = False

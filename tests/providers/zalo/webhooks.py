@@ -1,4 +1,4 @@
-"""Delivers webhooks as Zalo does: signed, one event each, again when not acknowledged, and worse on demand."""
+"""Delivers webhooks as Zalo does: signed, one event each, again when not acknowledged; worse on demand."""
 
 from __future__ import annotations
 
