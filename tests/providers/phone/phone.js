@@ -119,14 +119,14 @@ class Phone {
     if (now === this.last) return;
     this.last = now;
     this.screen.replaceChildren(...shown.map((item) => this.bubble(item)));
-    this.screen.scrollTop = this.screen.scrollHeight;
+    this.toEnd();
   }
 
   bubble(item) {
     const line = made("li", { className: item.from });
     if (item.kind === "typing") line.append("Đang soạn…");
     else if (item.kind === "location") line.append(`Vị trí: ${item.latitude}, ${item.longitude}`);
-    else if (item.kind === "image" || item.kind === "sticker") line.append(made("img", { src: item.url, alt: "Ảnh" }));
+    else if (item.kind === "image" || item.kind === "sticker") line.append(this.picture(item.url));
     else if (item.url) line.append(made("a", { href: item.url, textContent: item.name || "Tệp" }));
     if (item.text) line.append(item.text);
     if (item.kind === "contact") {
@@ -137,6 +137,16 @@ class Phone {
       line.append(made("div", { className: "replies" }, ...taps));
     }
     return line;
+  }
+
+  picture(src) {
+    const picture = made("img", { src, alt: "Ảnh" });
+    picture.addEventListener("load", () => this.toEnd());
+    return picture;
+  }
+
+  toEnd() {
+    this.screen.scrollTop = this.screen.scrollHeight;
   }
 
   button(title, what) {
@@ -162,6 +172,17 @@ class FaultPanel {
     this.element.querySelector("[data-do=clock]").addEventListener("click", () => {
       this.tell(call(this.provider, "clock", { forward_seconds: 25 * 3600 }), "Đồng hồ của kênh đã chạy thêm 25 giờ.");
     });
+  }
+
+  /* Show what goes wrong already: another page may have set it. */
+  async load() {
+    const present = await call(this.provider, "faults");
+    for (const [name, , kind] of FAULTS) {
+      const input = this.element.elements[name];
+      if (kind === "checkbox") input.checked = present[name];
+      else if (kind === "number") input.value = present[name] || "";
+      else input.value = present[name] === true ? "before" : present[name] || "";
+    }
   }
 
   field(name, text, kind, words) {
@@ -224,7 +245,9 @@ const providers = await (await fetch("/providers")).json();
 const form = document.getElementById("add");
 for (const provider of providers) {
   form.elements.provider.append(made("option", { value: provider, text: NAMES[provider] ?? provider }));
-  document.getElementById("faults").append(new FaultPanel(provider).element);
+  const panel = new FaultPanel(provider);
+  document.getElementById("faults").append(panel.element);
+  await panel.load();
   add(provider, "Chị Lan");
 }
 form.addEventListener("submit", (event) => {
