@@ -15,6 +15,7 @@ from sqlalchemy import text
 from api.app import create_app
 from api.messenger import missing_settings
 from api.messenger_profile import run
+from api.routers.webhooks.messenger import get_intake
 from api.settings import Settings
 from connectors.messenger.signature import sign
 from conversations.channel_events import ChannelEvent
@@ -63,7 +64,7 @@ def messenger_settings(
 async def connected(messenger_settings: Callable[..., Settings]) -> AsyncIterator[FastAPI]:
     made = create_app(messenger_settings(messenger_page_token=""))
     async with made.router.lifespan_context(made):
-        made.state.services.intake = Recorded(made)
+        made.dependency_overrides[get_intake] = lambda: Recorded(made)
         yield made
 
 
@@ -153,7 +154,7 @@ async def test_the_older_signature_only_where_it_is_allowed(
     assert (await http.post("/webhooks/messenger", content=body, headers=old)).status_code == 403
     lenient = create_app(messenger_settings(messenger_allow_sha1=True))
     async with lenient.router.lifespan_context(lenient):
-        lenient.state.services.intake = Recorded(lenient)
+        lenient.dependency_overrides[get_intake] = lambda: Recorded(lenient)
         transport = httpx.ASGITransport(lenient)
         async with httpx.AsyncClient(transport=transport, base_url="http://1022") as client:
             answer = await client.post("/webhooks/messenger", content=body, headers=old)
