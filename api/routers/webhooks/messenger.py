@@ -57,7 +57,9 @@ async def handshake(
 
 
 @router.post("/messenger")
-async def deliver(request: Request, intake: IntakeHere, channel: ChannelHere) -> PlainTextResponse:
+async def deliver(
+    request: Request, services: ServicesHere, intake: IntakeHere, channel: ChannelHere
+) -> PlainTextResponse:
     """Take a delivery. What is not acknowledged Meta delivers again; a repeat changes nothing."""
     body = await request.body()
     try:
