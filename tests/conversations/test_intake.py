@@ -1,4 +1,4 @@
-"""What a provider tells besides messages, on both databases: again and in any order it changes nothing more."""
+"""What a provider tells besides messages: again and in any order it changes nothing more."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def answer_one(core: ConversationCore, clock: HandClock, said: Any, words:
     return taken.conversation_id
 
 
-# --- order ----------------------------------------------------------------------------------------------------
+# --- order ------------------------------------------------------------------------------------------------
 
 
 async def test_a_message_that_comes_late_is_answered_in_the_order_of_saying(
@@ -101,7 +101,7 @@ async def test_an_emergency_does_not_wait(
     assert "114" in account.texts[0]
 
 
-# --- receipts -------------------------------------------------------------------------------------------------
+# --- receipts ---------------------------------------------------------------------------------------------
 
 
 async def test_receipts_by_id_and_by_watermark(
@@ -143,7 +143,7 @@ async def test_a_receipt_that_is_quicker_than_the_send_call_is_kept(
     assert (await core.inbox.history(conversation))[1].delivered_at == at
 
 
-# --- echoes ---------------------------------------------------------------------------------------------------
+# --- echoes -----------------------------------------------------------------------------------------------
 
 
 async def test_our_own_echo_changes_nothing(
@@ -234,7 +234,7 @@ async def test_an_echo_of_nothing_we_wrote_is_only_kept(
         assert (await session.scalars(select(ChannelEventRow.name))).all() == ["echo"]
 
 
-# --- withdrawals ----------------------------------------------------------------------------------------------
+# --- withdrawals ------------------------------------------------------------------------------------------
 
 
 class Learned:
@@ -294,7 +294,7 @@ async def test_a_withdrawal_that_overtakes_its_message_holds(
     assert fake_bot.asked == []
 
 
-# --- the rest -------------------------------------------------------------------------------------------------
+# --- the rest ---------------------------------------------------------------------------------------------
 
 
 async def test_whoever_unfollows_gets_nothing_until_they_write_again(

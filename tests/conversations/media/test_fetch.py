@@ -68,6 +68,11 @@ async def storage() -> AsyncIterator[Storage]:
     await runner.cleanup()
 
 
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
 class Account(Provider):
     name = "zalo"
     capabilities = Capabilities(max_text=2_000, buttons=False, reorders=True)
