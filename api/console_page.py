@@ -24,6 +24,7 @@ class Section:
 SECTIONS = (
     Section("conversations", "/console", Action.SEE_CONVERSATIONS),
     Section("tickets", "/console/tickets", Action.SEE_TICKETS),
+    Section("channels", "/console/channels", Action.SEE_CHANNELS),
 )
 
 

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from conversations.announce import Announcer
 from conversations.bot_client import Bot
+from conversations.channel import Channel
+from conversations.circuit import ChannelObserver
 from conversations.claims import ClaimNames
 from conversations.desk import Desk
 from conversations.dispatch import Dispatcher
 from conversations.events import LiveEvents
-from conversations.outbox import Channel, Outbox
+from conversations.intake import ChannelIntake
+from conversations.media.download import Downloader
+from conversations.media.fetch import Fetcher
+from conversations.media.service import Media
+from conversations.outbox import ECHO_PATIENCE, Outbox
+from conversations.outgoing import no_files
 from conversations.redis_link import RedisLink
-from conversations.service import Inbox
+from conversations.rerouting import People
+from conversations.service import SETTLE, Inbox
+from conversations.withdrawals import Learned
 from conversations.worker import Worker
 from database.clock import Clock
 from database.engine import Database
@@ -30,6 +40,13 @@ class ConversationCore:
         bot: who answers.
         join_pieces: read pieces of one message together.
         concurrency: conversations worked on at once in this process.
+        media: keeps files; without it none is sent or fetched.
+        download: fetches attachments from where their provider has them; None: nobody does.
+        people: knows which conversations are one person's.
+        observer: keeps count of what passes through the channels.
+        learned: forgets what was learned from messages that are taken back.
+        settle: how long a message waits for earlier ones where the provider delivers out of order.
+        echo_patience: how long a message that may have gone out waits for its echo.
     """
 
     def __init__(
@@ -42,14 +59,53 @@ class ConversationCore:
         channels: Iterable[Channel] = (),
         join_pieces: bool = True,
         concurrency: int = 8,
+        media: Media | None = None,
+        download: Downloader | None = None,
+        people: People | None = None,
+        observer: ChannelObserver | None = None,
+        learned: Learned | None = None,
+        settle: timedelta = SETTLE,
+        echo_patience: timedelta = ECHO_PATIENCE,
     ) -> None:
         self._channels = {channel.name: channel for channel in channels}
         claims = self._claims = ClaimNames()
         self.events = LiveEvents(redis)
-        self.outbox = Outbox(database, clock, self._channels, claims)
+        self.outbox = Outbox(
+            database,
+            clock,
+            self._channels,
+            claims,
+            find_file=media.outbound if media is not None else no_files,
+            people=people,
+            observer=observer,
+            echo_patience=echo_patience,
+        )
         self.announcer = Announcer(redis)
+        self.fetcher: Fetcher | None = None
+        if media is not None and download is not None:
+            self.fetcher = Fetcher(
+                database, clock, media, download, self.announcer, self.events, settle=settle
+            )
         self.inbox = Inbox(
-            database, clock, self.announcer, self.outbox, self.events, claims, join_pieces=join_pieces
+            database,
+            clock,
+            self.announcer,
+            self.outbox,
+            self.events,
+            claims,
+            join_pieces=join_pieces,
+            settle=settle,
+            files_come=self.fetcher.wake if self.fetcher is not None else None,
+        )
+        self.intake = ChannelIntake(
+            database,
+            clock,
+            self.inbox,
+            self.outbox,
+            self.events,
+            media=media,
+            learned=learned,
+            observer=observer,
         )
         self.desk = Desk(database, clock, self.outbox, self.events)
         self.dispatcher = Dispatcher(
@@ -63,6 +119,7 @@ class ConversationCore:
             redis,
             claims,
             self.desk,
+            self.outbox,
             concurrency=concurrency,
         )
 
@@ -70,15 +127,25 @@ class ConversationCore:
         """Send the messages of a channel through this connector."""
         self._channels[channel.name] = channel
 
+    @property
+    def channels(self) -> list[str]:
+        """Names of the channels that are on."""
+        return sorted(self._channels)
+
     async def start(self, *, worker: bool = True) -> None:
         """Begin to work; with `worker=False` this process only receives, sends and shows."""
         self.events.start()
         self.outbox.start()
+        if self.fetcher is not None:
+            self.fetcher.start()
         if worker:
             await self.worker.start()
 
     async def stop(self) -> None:
         """Finish what is under way, then stop: first the work, then the sending, then the events."""
+        if self.fetcher is not None:
+            await self.fetcher.stop()
+        await self.announcer.stop()
         await self.worker.stop()
         await self.outbox.stop()
         await self.events.stop()

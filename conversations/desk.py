@@ -8,13 +8,14 @@ holds it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from conversations import repository
+from conversations import repository, windows
 from conversations.errors import (
     ConversationNotFoundError,
     HeldByOtherError,
@@ -35,7 +36,7 @@ from conversations.schemas import (
     MessageView,
     clean_text,
 )
-from conversations.service import conversation_topic
+from conversations.topics import conversation_topic
 from conversations.writing import say_in
 from database.base import new_id
 from database.clock import Clock
@@ -79,9 +80,10 @@ class Desk:
             before: last activity of the last one already shown, to go on after it.
         """
         async with self._database.read() as session:
-            return await repository.list_conversations(
+            found = await repository.list_conversations(
                 session, wanted or ConversationFilter(), limit=max(1, min(limit, 200)), before=before
             )
+        return [self._with_sending(view) for view in found]
 
     async def counts(self) -> dict[str, int]:
         """Return how many conversations `bot`, `queue` and `person` hold."""
@@ -100,7 +102,7 @@ class Desk:
             if conversation is None:
                 raise ConversationNotFoundError
             messages = await repository.latest(session, conversation_id, limit)
-            return await repository.detail(session, conversation, messages)
+            return await repository.detail(session, self._with_sending(conversation), messages)
 
     async def history(self, conversation_id: str, *, after: int = 0, limit: int = 200) -> list[MessageView]:
         """Return messages after a sequence, oldest first."""
@@ -279,6 +281,10 @@ class Desk:
             now=self._clock.now(),
             **changes,
         )
+
+    def _with_sending(self, view: ConversationView) -> ConversationView:
+        able = self._outbox.capabilities(view.channel)
+        return replace(view, sending=windows.sending(view, able, self._clock.now()))
 
     async def _locked(self, session: AsyncSession, conversation_id: str) -> Row:
         row = await repository.lock(session, conversation_id)

@@ -16,7 +16,6 @@ from sqlalchemy import (
     CursorResult,
     RowMapping,
     Table,
-    and_,
     bindparam,
     exists,
     func,
@@ -167,10 +166,13 @@ async def detail(
 
 
 async def claim_for_person(session: AsyncSession, conversation_id: str, operator_id: str) -> bool:
-    """Give the conversation to an operator unless a person holds it: one UPDATE decides who was first."""
+    """Give the conversation to an operator unless one holds it: one UPDATE decides who was first.
+
+    Held by a person without a name means that somebody answered in the provider's own tool.
+    """
     statement = (
         update(_CONVERSATIONS)
-        .where(C.id == conversation_id, C.owner != "person")
+        .where(C.id == conversation_id, or_(C.owner != "person", C.assigned_to.is_(None)))
         .values(owner="person", assigned_to=operator_id, waiting_since=None, queue_told_at=None, unread=0)
     )
     return await _changed(session, statement) == 1
@@ -269,6 +271,7 @@ async def drop_claims(session: AsyncSession, held: Sequence[str]) -> None:
 
 async def unclaimed_work(session: AsyncSession, before: datetime, now: datetime, limit: int) -> list[str]:
     """Return conversations with inbound messages older than `before` that nobody works on, oldest first."""
+    held = MESSAGES.alias("held")
     query = (
         select(M.conversation_id)
         .join(_CONVERSATIONS, C.id == M.conversation_id)
@@ -277,31 +280,15 @@ async def unclaimed_work(session: AsyncSession, before: datetime, now: datetime,
             _IS_UNHANDLED,
             M.created_at < before,
             or_(C.work_until.is_(None), C.work_until < now),
+            # Of what is held for a moment whoever holds it tells.
+            ~exists().where(
+                held.c.conversation_id == M.conversation_id,
+                held.c.state == "received",
+                held.c.next_attempt_at > now,
+            ),
         )
         .group_by(M.conversation_id)
         .order_by(func.min(M.created_at))
-        .limit(limit)
-    )
-    return list((await session.execute(query)).scalars())
-
-
-async def unclaimed_sends(session: AsyncSession, before: datetime, now: datetime, limit: int) -> list[str]:
-    """Return conversations whose first unsent message is due and which nobody sends for."""
-    head = (
-        select(M.conversation_id, func.min(M.sequence).label("sequence"))
-        .where(IS_OPEN, M.state == "pending")
-        .group_by(M.conversation_id)
-        .subquery()
-    )
-    query = (
-        select(M.conversation_id)
-        .join(head, and_(head.c.conversation_id == M.conversation_id, head.c.sequence == M.sequence))
-        .join(_CONVERSATIONS, C.id == M.conversation_id)
-        .where(
-            M.created_at < before,
-            or_(M.next_attempt_at.is_(None), M.next_attempt_at <= now),
-            or_(C.send_until.is_(None), C.send_until < now),
-        )
         .limit(limit)
     )
     return list((await session.execute(query)).scalars())
@@ -446,6 +433,18 @@ async def latest(session: AsyncSession, conversation_id: str, limit: int) -> lis
     return [message_view(row) for row in reversed(rows)]
 
 
+async def last_inbound_sequence(session: AsyncSession, conversation_id: str) -> int | None:
+    """Return the sequence of the citizen's latest message."""
+    query = select(func.max(M.sequence)).where(M.conversation_id == conversation_id, M.direction == "in")
+    last: int | None = (await session.execute(query)).scalar()
+    return last
+
+
+async def get_row(session: AsyncSession, message_id: str) -> Row | None:
+    """Return one message's row by id."""
+    return (await session.execute(select(MESSAGES).where(M.id == message_id))).mappings().first()
+
+
 async def get_message(session: AsyncSession, message_id: str) -> MessageView | None:
     """Return one message by id."""
     row = (await session.execute(select(MESSAGES).where(M.id == message_id))).mappings().first()
@@ -460,7 +459,7 @@ async def backlog(session: AsyncSession) -> dict[str, int]:
 
 # --- views --------------------------------------------------------------------------------------------------
 
-_VIEWED = tuple(ConversationView.__dataclass_fields__)
+_VIEWED = tuple(name for name in ConversationView.__dataclass_fields__ if name != "sending")
 
 
 def conversation_view(row: Row) -> ConversationView:
@@ -488,4 +487,8 @@ def message_view(row: Row) -> MessageView:
         error=row["error"],
         created_at=row["created_at"],
         provider_message_id=row["provider_message_id"],
+        channel=row["channel"],
+        delivered_at=row["delivered_at"],
+        read_at=row["read_at"],
+        withdrawn_at=row["withdrawn_at"],
     )

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from conversations import repository
-from conversations.replies import fitted
+from conversations.replies import fitted, must_be_listed
 from conversations.repository import Row
 from conversations.schemas import Author, BotMessage, Capabilities
 from database.base import new_id
@@ -50,7 +50,7 @@ def outbound_rows(
             "idempotency_key": key if number == 0 else f"{key}:{number}",
             "kind": "text",
             "text": part.text,
-            "payload": {"buttons": [button.model_dump() for button in part.buttons]} if part.buttons else {},
+            "payload": _payload(part, able),
             "turn": part.turn,
             "state": "pending",
             "attempts": 0,
@@ -97,6 +97,14 @@ async def say_in(
         session, conversation["id"], next_sequence=first + len(rows), last_activity_at=now, **changes
     )
     return rows
+
+
+def _payload(part: BotMessage, able: Capabilities) -> dict[str, Any]:
+    """Return what is kept beside the text: also choices that are written out stay on record as offered."""
+    if not part.buttons:
+        return {}
+    payload: dict[str, Any] = {"buttons": [button.model_dump() for button in part.buttons]}
+    return {**payload, "listed": True} if must_be_listed(part.buttons, able) else payload
 
 
 def preview(text: str) -> str:

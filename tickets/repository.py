@@ -71,3 +71,9 @@ async def events(session: AsyncSession, ticket_id: str) -> list[TicketEventRow]:
         select(TicketEventRow).where(TicketEventRow.ticket_id == ticket_id).order_by(TicketEventRow.sequence)
     )
     return list((await session.scalars(statement)).all())
+
+
+async def files_of_conversation(session: AsyncSession, conversation_id: str) -> set[str]:
+    """Return the ids of the files that the tickets opened from a conversation carry."""
+    statement = select(TicketRow.attachments).where(TicketRow.conversation_id == conversation_id)
+    return {str(file_id) for files in await session.scalars(statement) for file_id in files or ()}

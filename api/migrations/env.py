@@ -9,6 +9,11 @@ from sqlalchemy.engine import Connection
 
 import accounts.models as _accounts
 import actions.learning.models as _learning
+import connectors.credentials_store as _credentials
+import connectors.health_models as _health
+import connectors.uploads as _uploads
+import conversations.intake_models as _intake
+import conversations.media.fetch_models as _fetches
 import conversations.media.models as _media
 import conversations.models as _conversations
 import kb_index.models as _knowledge
@@ -19,7 +24,10 @@ from database.base import Base
 from database.engine import Database
 
 # Importing a model is what makes its table known.
-TABLES = (_accounts, _conversations, _knowledge, _learning, _media, _tickets)
+TABLES = (
+    _accounts, _conversations, _credentials, _fetches, _health, _intake, _knowledge, _learning, _media,
+    _tickets, _uploads,
+)  # fmt: skip
 
 
 def migrate(connection: Connection) -> None:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from api.routers.console import conversations, login, tickets
+from api.routers.console import channels, connect_messenger, connect_zalo, conversations, login, tickets
 
-ROUTERS = (login.router, conversations.router, tickets.router)
+ROUTERS = (
+    login.router,
+    channels.router,
+    conversations.router,
+    tickets.router,
+    connect_messenger.router,
+    connect_zalo.router,
+)
