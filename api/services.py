@@ -13,6 +13,7 @@ import aiohttp
 import structlog
 from fastapi import Request
 
+from accounts.parts import Rules
 from accounts.service import AccountService
 from actions.learning.samples import LearningSamples
 from api.open_sockets import Sockets
@@ -234,7 +235,9 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         redis=redis,
         bot=bot,
         core=core,
-        accounts=AccountService(database, clock),
+        accounts=AccountService(
+            database, clock, secret=settings.resolved_secret_key(), rules=account_rules(settings)
+        ),
         tickets=TicketService(database, clock),
         learning=LearningSamples(database, clock, timedelta(days=settings.learning_days)),
         visitors=Visitors(settings.resolved_secret_key()),
@@ -244,6 +247,15 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         pulse=Pulse(settings.event_heartbeat),
         sockets=Sockets(settings.chat_sockets),
         internal_token=token,
+    )
+
+
+def account_rules(settings: Settings) -> Rules:
+    """Return the settings of log-ins as the accounts know them."""
+    return Rules(
+        idle=timedelta(minutes=settings.session_idle_minutes),
+        longest=timedelta(hours=settings.session_hours),
+        totp_roles=frozenset(settings.totp_roles),
     )
 
 

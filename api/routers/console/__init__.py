@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from api.routers.console import conversations, login, tickets
+from api.routers.console import account, audit, conversations, login, tickets, users
 
-ROUTERS = (login.router, conversations.router, tickets.router)
+ROUTERS = (
+    login.router,
+    conversations.router,
+    tickets.router,
+    account.router,
+    users.router,
+    audit.router,
+)
