@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from accounts.schemas import ROLES, User
+from accounts.schemas import ROLES, ROLES_OF_AGENCY, User
 
 
 class Action(StrEnum):
@@ -76,7 +76,8 @@ def sees_agency(user: User, agency: str | None) -> bool:
         return False
     if not _OF_THE_PROVINCE.isdisjoint(user.roles):
         return True
-    return agency is not None and user.agency == agency
+    is_agencys = not ROLES_OF_AGENCY.isdisjoint(user.roles)
+    return is_agencys and agency is not None and user.agency == agency
 
 
 def may_write_in(user: User, holder: str | None) -> bool:

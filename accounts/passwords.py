@@ -78,7 +78,7 @@ class Passwords:
 
     def _verify(self, password_hash: str, password: str) -> bool:
         try:
-            return self._hasher.verify(password_hash, _normal(password[: LONGEST + 1]))
+            return self._hasher.verify(password_hash, _normal(password)[: LONGEST + 1])
         except (VerificationError, InvalidHashError):
             return False
 
@@ -94,7 +94,8 @@ def check_password(password: str, names: Iterable[str]) -> None:
         WeakPasswordError: says what is wrong with it.
     """
     normal = _normal(password)
-    if len(normal) < SHORTEST:
+    # Some single letters are many in their normal form.
+    if min(len(password), len(normal)) < SHORTEST:
         raise WeakPasswordError("short")
     if len(normal) > LONGEST:
         raise WeakPasswordError("long")

@@ -31,6 +31,7 @@ SECTIONS = (
     Section("conversations", "/console", Action.SEE_CONVERSATIONS),
     Section("tickets", "/console/tickets", Action.SEE_TICKETS),
     Section("users", "/console/users", Action.MANAGE_USERS),
+    Section("privacy", "/console/privacy", Action.EXPORT_PERSON),
     Section("audit", "/console/audit", Action.SEE_AUDIT),
 )
 

@@ -11,6 +11,7 @@ import accounts.models as _accounts
 import actions.learning.models as _learning
 import conversations.media.models as _media
 import conversations.models as _conversations
+import database.personal_data as _personal_data
 import kb_index.models as _knowledge
 import tickets.models as _tickets
 from api.settings import Settings
@@ -19,7 +20,7 @@ from database.base import Base
 from database.engine import Database
 
 # Importing a model is what makes its table known.
-TABLES = (_accounts, _conversations, _knowledge, _learning, _media, _tickets)
+TABLES = (_accounts, _conversations, _knowledge, _learning, _media, _personal_data, _tickets)
 
 
 def migrate(connection: Connection) -> None:

@@ -156,5 +156,5 @@ class Guessing(RuleBasedStateMachine):
 
 TestGuessing = Guessing.TestCase
 TestGuessing.settings = settings(
-    max_examples=10, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=6, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
 )

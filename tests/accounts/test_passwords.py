@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.errors import WeakPasswordError
@@ -54,12 +54,14 @@ def test_any_kind_of_character_will_do(password: str):
     check_password(password, NAMES)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=SHORTEST - 1))
 def test_nothing_short_is_accepted(password: str):
     with pytest.raises(WeakPasswordError):
         check_password(password, NAMES)
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=2 * LONGEST))
 def test_whatever_is_typed_gets_an_answer(password: str):
     try:

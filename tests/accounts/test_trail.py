@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DBAPIError
 
 from accounts.schemas import AuditFilter
 from accounts.service import AccountService
@@ -25,7 +25,7 @@ async def test_the_trail_is_written_and_cannot_be_changed(accounts: AccountServi
     if not database.is_sqlite:
         statements.append("TRUNCATE audit_log")
     for statement in statements:
-        with pytest.raises(DatabaseError, match="append-only"):
+        with pytest.raises(DBAPIError, match="append-only"):
             async with database.write() as session:
                 await session.execute(text(statement))
     assert len(await accounts.audit()) == 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.routers.console import account, audit, conversations, login, tickets, users
+from api.routers.console import account, audit, conversations, login, privacy, tickets, users
 
 ROUTERS = (
     login.router,
@@ -11,4 +11,5 @@ ROUTERS = (
     account.router,
     users.router,
     audit.router,
+    privacy.router,
 )
