@@ -99,11 +99,10 @@ class Retention:
             try:
                 await self.run()
             except STORAGE_DOWN as error:
-                metrics.retention_runs.labels("failed").inc()
+                metrics.retention_failures.inc()
                 log.warning("retention_failed", error=type(error).__name__)
                 await asyncio.sleep(_AFTER_FAILURE_SECONDS)
             else:
-                metrics.retention_runs.labels("done").inc()
                 await asyncio.sleep(_EVERY_SECONDS)
 
     async def _tickets(self, outcome: Outcome, dry: bool) -> None:

@@ -35,7 +35,7 @@ dead_letters = Counter("hotline_dead_letters_total", "Messages that were given u
 erased_records = Counter(
     "hotline_erased_records_total", "Conversations and tickets whose personal data was erased", ["why"]
 )
-retention_runs = Counter("hotline_retention_runs_total", "Runs of the retention rules", ["result"])
+retention_failures = Counter("hotline_retention_failures_total", "Runs of the retention rules that failed")
 responses = Counter("hotline_http_responses_total", "HTTP responses", ["surface", "status"])
 
 receive_seconds = Histogram(
@@ -73,8 +73,6 @@ def _begin_at_zero() -> None:
     """Show what an alert counts from the start: a series that is born with its first event never grew."""
     for why in ("request", "conversation_rule", "ticket_rule"):
         erased_records.labels(why)
-    for result in ("done", "failed"):
-        retention_runs.labels(result)
     for direction in ("in", "out"):
         dead_letters.labels(direction)
     for kind in ("113", "114", "115"):
