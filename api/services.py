@@ -13,10 +13,13 @@ import aiohttp
 import structlog
 from fastapi import Request
 
+from accounts.parts import Rules
 from accounts.service import AccountService
 from actions.learning.samples import LearningSamples
 from api.messenger import MessengerParts, build_messenger
 from api.open_sockets import Sockets
+from api.privacy import PersonalData
+from api.retention import Retention, periods_of
 from api.settings import Settings
 from api.startup import prepare_database
 from api.zalo import zalo_channel
@@ -81,6 +84,8 @@ class Services:
     limits: RateLimiter
     links: FileLinks
     media: Media
+    personal_data: PersonalData
+    retention: Retention
     pulse: Pulse
     sockets: Sockets
     internal_token: str
@@ -147,6 +152,7 @@ class Services:
         if self.settings.run_worker:
             self._tasks.append(asyncio.create_task(self._learn_for_ever(), name="learning"))
             self._tasks.append(asyncio.create_task(self._forget_for_ever(), name="forget-events"))
+            self._tasks.append(asyncio.create_task(self.retention.run_for_ever(), name="retention"))
 
     async def _open_credentials(self) -> None:
         if self.settings.older_secret_keys():
@@ -299,6 +305,10 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
     zalo = zalo_channel(settings, database, clock, credentials)
     if zalo is not None:
         core.add_channel(zalo.connector)
+    accounts = AccountService(
+        database, clock, secret=settings.resolved_secret_key(), rules=account_rules(settings)
+    )
+    personal_data = PersonalData(database, clock, media, accounts)
     return Services(
         settings=settings,
         clock=clock,
@@ -306,13 +316,15 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         redis=redis,
         bot=bot,
         core=core,
-        accounts=AccountService(database, clock),
+        accounts=accounts,
         tickets=TicketService(database, clock),
         learning=learning,
         visitors=Visitors(settings.resolved_secret_key()),
         limits=RateLimiter(redis),
         links=FileLinks(settings.resolved_secret_key(), clock),
         media=media,
+        personal_data=personal_data,
+        retention=Retention(personal_data, clock, accounts, periods_of(settings)),
         pulse=Pulse(settings.event_heartbeat),
         sockets=Sockets(settings.chat_sockets),
         internal_token=token,
@@ -320,6 +332,15 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         health=health,
         messenger=messenger,
         zalo=zalo,
+    )
+
+
+def account_rules(settings: Settings) -> Rules:
+    """Return the settings of log-ins as the accounts know them."""
+    return Rules(
+        idle=timedelta(minutes=settings.session_idle_minutes),
+        longest=timedelta(hours=settings.session_hours),
+        totp_roles=frozenset(settings.totp_roles),
     )
 
 

@@ -40,6 +40,10 @@ channel_events = Counter(
     "What providers delivered, messages included, by kind",
     ["channel", "kind"],
 )
+erased_records = Counter(
+    "hotline_erased_records_total", "Conversations and tickets whose personal data was erased", ["why"]
+)
+retention_failures = Counter("hotline_retention_failures_total", "Runs of the retention rules that failed")
 responses = Counter("hotline_http_responses_total", "HTTP responses", ["surface", "status"])
 
 receive_seconds = Histogram(
@@ -91,6 +95,8 @@ build = Gauge("hotline_build_info", "Always 1; the labels say what runs", ["vers
 
 def _begin_at_zero() -> None:
     """Show what an alert counts from the start: a series that is born with its first event never grew."""
+    for why in ("request", "conversation_rule", "ticket_rule"):
+        erased_records.labels(why)
     for direction in ("in", "out"):
         dead_letters.labels(direction)
     for kind in ("113", "114", "115"):

@@ -16,6 +16,7 @@ import conversations.intake_models as _intake
 import conversations.media.fetch_models as _fetches
 import conversations.media.models as _media
 import conversations.models as _conversations
+import database.personal_data as _personal_data
 import kb_index.models as _knowledge
 import tickets.models as _tickets
 from api.settings import Settings
@@ -26,7 +27,7 @@ from database.engine import Database
 # Importing a model is what makes its table known.
 TABLES = (
     _accounts, _conversations, _credentials, _fetches, _health, _intake, _knowledge, _learning, _media,
-    _tickets, _uploads,
+    _personal_data, _tickets, _uploads,
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The process that answers the bot's action calls: these, health and metrics, and nothing a citizen could reach."""
+"""The process of the bot's actions: these, health and metrics, and nothing a citizen could reach."""
 
 from __future__ import annotations
 

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from api.routers.console import channels, connect_messenger, connect_zalo, conversations, login, tickets
+from api.routers.console import (
+    account,
+    audit,
+    channels,
+    connect_messenger,
+    connect_zalo,
+    conversations,
+    login,
+    privacy,
+    tickets,
+    users,
+)
 
 ROUTERS = (
     login.router,
@@ -11,4 +22,8 @@ ROUTERS = (
     tickets.router,
     connect_messenger.router,
     connect_zalo.router,
+    account.router,
+    users.router,
+    audit.router,
+    privacy.router,
 )
