@@ -20,6 +20,8 @@ class Action(StrEnum):
     MERGE_PEOPLE = "people.merge"
     SEE_TICKETS = "tickets.see"
     CHANGE_TICKETS = "tickets.change"
+    REOPEN_TICKETS = "tickets.reopen"
+    SEE_SENDER = "tickets.see_sender"
     SEE_CHANNELS = "channels.see"
     CONNECT_CHANNELS = "channels.connect"
     MANAGE_USERS = "users.manage"
@@ -35,6 +37,8 @@ ALLOWED: dict[Action, frozenset[str]] = {
     Action.MERGE_PEOPLE: frozenset({"operator", "supervisor", "administrator"}),
     Action.SEE_TICKETS: frozenset({"operator", "supervisor", "administrator"}),
     Action.CHANGE_TICKETS: frozenset({"operator", "supervisor", "administrator"}),
+    Action.REOPEN_TICKETS: frozenset({"supervisor", "administrator"}),
+    Action.SEE_SENDER: frozenset({"operator", "supervisor", "administrator"}),
     Action.SEE_CHANNELS: frozenset({"supervisor", "administrator"}),
     Action.CONNECT_CHANNELS: frozenset({"administrator"}),
     Action.MANAGE_USERS: frozenset({"administrator"}),
