@@ -39,11 +39,14 @@ from conversations.events import LiveEvents
 from conversations.intake import ChannelIntake
 from conversations.media.download import Downloader
 from conversations.media.service import LARGEST_FILE, Media
+from conversations.notices import TicketNotices
 from conversations.redis_link import RedisLink
 from conversations.service import Inbox
 from conversations.tasks import end_tasks
 from database.clock import Clock, SystemClock
 from database.engine import STORAGE_DOWN, Database
+from tickets.desk import TicketDesk
+from tickets.follow import TicketFollow
 from tickets.service import TicketService
 
 if TYPE_CHECKING:
@@ -79,6 +82,8 @@ class Services:
     core: ConversationCore
     accounts: AccountService
     tickets: TicketService
+    ticket_desk: TicketDesk
+    ticket_follow: TicketFollow
     learning: LearningSamples
     visitors: Visitors
     limits: RateLimiter
@@ -309,6 +314,8 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         database, clock, secret=settings.resolved_secret_key(), rules=account_rules(settings)
     )
     personal_data = PersonalData(database, clock, media, accounts)
+    notices = TicketNotices(clock, core.outbox, core.events)
+    tickets = TicketService(database, clock, notices, address=settings.resolved_public_url())
     return Services(
         settings=settings,
         clock=clock,
@@ -317,7 +324,9 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         bot=bot,
         core=core,
         accounts=accounts,
-        tickets=TicketService(database, clock),
+        tickets=tickets,
+        ticket_desk=TicketDesk(database, clock, tickets),
+        ticket_follow=TicketFollow(database, tickets),
         learning=learning,
         visitors=Visitors(settings.resolved_secret_key()),
         limits=RateLimiter(redis),
