@@ -20,9 +20,10 @@ from api.errors import Problem
 from api.files import file_response
 from api.services import Services
 from api.templating import page
+from conversations.desk.schemas import Thread
 from conversations.errors import ConversationError, ConversationNotFoundError, HeldByOtherError
 from conversations.events import DESK
-from conversations.schemas import MAX_TEXT, ConversationDetail, ConversationFilter
+from conversations.schemas import MAX_TEXT, ConversationFilter
 from vntext.catalogue import say
 
 router = APIRouter(prefix="/console", include_in_schema=False)
@@ -189,13 +190,16 @@ async def _list(
     def minutes_since(instant: datetime) -> int:
         return max(0, int((now - instant).total_seconds() // 60))
 
-    found = await services.desk.list_conversations(wanted, limit=100)
-    return {"conversations": found, "show": show, "minutes_since": minutes_since, "open": opened}
+    found = await services.desk.inbox(wanted, limit=100)
+    return {
+        "conversations": found.conversations,
+        "show": show,
+        "minutes_since": minutes_since,
+        "open": opened,
+    }
 
 
-async def _thread(
-    services: Services, session: SessionInfo, detail: ConversationDetail, show: str
-) -> dict[str, Any]:
+async def _thread(services: Services, session: SessionInfo, detail: Thread, show: str) -> dict[str, Any]:
     writers = {message.author_id for message in detail.messages if message.author_id}
     held_by = detail.conversation.assigned_to
     names = {
