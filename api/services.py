@@ -74,6 +74,7 @@ class Services:
     internal_token: str
     knowledge: KnowledgeBase | None = None
     actions: ActionServer | None = None
+    _actions_only: bool = False
     _http: aiohttp.ClientSession | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -96,12 +97,15 @@ class Services:
         """Return what is new in a visitor's chat after a sequence."""
         return Feed(self.inbox, self.events, self.pulse, self.links, visitor, after=after)
 
-    async def start(self) -> None:
+    async def start(self, *, actions_only: bool = False) -> None:
         """Prepare the database, open the knowledge base, begin to work.
+
+        With `actions_only` this process does nothing but answer the bot's action calls.
 
         While the database is away this returns all the same, and the rest follows when it is back: a process
         that has just started must answer emergencies too.
         """
+        self._actions_only = actions_only
         try:
             await prepare_database(self.database)
         except STORAGE_DOWN as error:
@@ -113,6 +117,8 @@ class Services:
     async def _begin(self) -> None:
         if self.settings.serve_actions and self.actions is None:
             await self._try_actions()
+        if self._actions_only:
+            return
         await self.core.start(worker=self.settings.run_worker)
         self._tasks.append(asyncio.create_task(self.media.clean_for_ever(), name="file-cleaner"))
         if self.settings.run_worker:
