@@ -25,6 +25,7 @@ from connectors.webchat.links import FileLinks
 from connectors.webchat.visitors import Visitors
 from conversations.bot_pool import BotPool
 from conversations.core import ConversationCore
+from conversations.desk.hours import DeskHours
 from conversations.desk.service import Desk
 from conversations.events import LiveEvents
 from conversations.media.service import Media
@@ -118,6 +119,7 @@ class Services:
         if self.settings.serve_actions and self.actions is None:
             await self._try_actions()
         if self._actions_only:
+            self.core.waits.start()
             return
         await self.core.start(worker=self.settings.run_worker)
         self._tasks.append(asyncio.create_task(self.media.clean_for_ever(), name="file-cleaner"))
@@ -170,7 +172,7 @@ class Services:
         # Imported here: a process that serves no actions needs neither the index nor the model.
         from actions.dossiers import DossierClient, HttpDossiers, UnconnectedDossiers
         from actions.server import ActionServer
-        from actions.services import DeskHours, Office
+        from actions.services import Office
         from actions.services import Services as ActionServices
         from kb_index.service import KnowledgeBase
 
@@ -187,10 +189,17 @@ class Services:
             reception_address=settings.reception_address,
             reception_hours=settings.reception_hours,
             retention=settings.retention,
-            hours=DeskHours(always_open=settings.desk_always_open),
+            hours=_hours(settings),
         )
         self.actions = ActionServer(
-            ActionServices(self.knowledge, self.tickets, dossiers, self.clock, office=office)
+            ActionServices(
+                self.knowledge,
+                self.tickets,
+                dossiers,
+                self.clock,
+                office=office,
+                waits=self.core.waits,
+            )
         )
         self._tasks.append(
             asyncio.create_task(self._refresh_for_ever(self.knowledge), name="knowledge-refresh")
@@ -231,6 +240,8 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         bot,
         join_pieces=settings.join_pieces,
         concurrency=settings.worker_concurrency,
+        hours=_hours(settings),
+        silence=timedelta(minutes=settings.operator_silence_minutes),
     )
     core.add_channel(WebChat(core.events))
     return Services(
@@ -257,6 +268,10 @@ async def get_services(request: Request) -> Services:
     """Return the process's parts, for routers. A coroutine: a plain function would be run in a thread."""
     services: Services = request.app.state.services
     return services
+
+
+def _hours(settings: Settings) -> DeskHours:
+    return DeskHours(always_open=settings.desk_always_open)
 
 
 def _instance(database: Database) -> str:

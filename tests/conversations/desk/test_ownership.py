@@ -256,7 +256,7 @@ async def test_the_citizen_is_told_how_long_it_takes(
         clock.forward(minutes=4)
         await core.desk.claim(other, "op1")
     clock.forward(minutes=1)
-    await core.desk.keep_house()
+    await core.waits.refresh()
     await waiting("y")
     assert "khoảng 4 phút" in provider.texts[-1]
 
