@@ -25,7 +25,7 @@ from connectors.webchat.links import FileLinks
 from connectors.webchat.visitors import Visitors
 from conversations.bot_pool import BotPool
 from conversations.core import ConversationCore
-from conversations.desk import Desk
+from conversations.desk.service import Desk
 from conversations.events import LiveEvents
 from conversations.media.service import Media
 from conversations.redis_link import RedisLink

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from conversations.announce import Announcer
 from conversations.bot_client import Bot
 from conversations.claims import ClaimNames
-from conversations.desk import Desk
+from conversations.desk.calls import Calls
+from conversations.desk.canned import CannedAnswers
+from conversations.desk.hours import DeskHours
+from conversations.desk.notes import Notes
+from conversations.desk.ownership import SILENCE
+from conversations.desk.people import People
+from conversations.desk.presence import Presence
+from conversations.desk.search import Search
+from conversations.desk.service import Desk
+from conversations.desk.waiting import WaitTimes
 from conversations.dispatch import Dispatcher
 from conversations.events import LiveEvents
 from conversations.outbox import Channel, Outbox
@@ -30,6 +40,12 @@ class ConversationCore:
         bot: who answers.
         join_pieces: read pieces of one message together.
         concurrency: conversations worked on at once in this process.
+        hours: when somebody is at the desk.
+        silence: how long an operator may keep a citizen waiting.
+
+    Attributes:
+        desk, notes, canned, people, calls, presence, search: what operators work with.
+        waits: how long people wait for them.
     """
 
     def __init__(
@@ -42,6 +58,8 @@ class ConversationCore:
         channels: Iterable[Channel] = (),
         join_pieces: bool = True,
         concurrency: int = 8,
+        hours: DeskHours | None = None,
+        silence: timedelta = SILENCE,
     ) -> None:
         self._channels = {channel.name: channel for channel in channels}
         claims = self._claims = ClaimNames()
@@ -51,9 +69,18 @@ class ConversationCore:
         self.inbox = Inbox(
             database, clock, self.announcer, self.outbox, self.events, claims, join_pieces=join_pieces
         )
-        self.desk = Desk(database, clock, self.outbox, self.events)
+        self.search = Search(database, clock)
+        self.waits = WaitTimes(database, clock, hours)
+        self.desk = Desk(
+            database, clock, self.outbox, self.events, self.search, self.waits, self._windows, silence=silence
+        )
+        self.notes = Notes(database, clock, self.events)
+        self.canned = CannedAnswers(database, clock)
+        self.people = People(database, clock, self.events)
+        self.calls = Calls(database, clock, self.events)
+        self.presence = Presence(redis, self.events)
         self.dispatcher = Dispatcher(
-            database, clock, bot, self.outbox, self.events, claims, join_pieces=join_pieces
+            database, clock, bot, self.outbox, self.events, claims, self.waits, join_pieces=join_pieces
         )
         self.worker = Worker(
             database,
@@ -66,6 +93,10 @@ class ConversationCore:
             concurrency=concurrency,
         )
 
+    def _windows(self) -> dict[str, timedelta]:
+        every = {name: channel.capabilities.window for name, channel in self._channels.items()}
+        return {name: window for name, window in every.items() if window is not None}
+
     def add_channel(self, channel: Channel) -> None:
         """Send the messages of a channel through this connector."""
         self._channels[channel.name] = channel
@@ -76,10 +107,12 @@ class ConversationCore:
         self.outbox.start()
         if worker:
             await self.worker.start()
+            self.search.start()
 
     async def stop(self) -> None:
         """Finish what is under way, then stop: first the work, then the sending, then the events."""
         await self.worker.stop()
+        await self.search.stop()
         await self.outbox.stop()
         await self.events.stop()
         self._claims.retire()

@@ -214,10 +214,11 @@ class SendResult:
 
 
 class BotMessage(BaseModel):
-    """One message of the bot's answer; `turn` is the turn record of the action that said it."""
+    """One message to a citizen; `turn` is the turn record of the action that said it, where the bot did."""
 
     text: str = Field(default="", max_length=20_000)
     buttons: tuple[Button, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     turn: dict[str, Any] | None = None
 
 
@@ -269,7 +270,7 @@ class MessageView:
 
 @dataclass(frozen=True, slots=True)
 class ConversationView:
-    """A conversation as the operators' list shows it."""
+    """A conversation as the operators' list shows it; `models.ConversationRow` says what the fields mean."""
 
     id: str
     channel: str
@@ -287,16 +288,33 @@ class ConversationView:
     closed_at: datetime | None
     next_sequence: int
     created_at: datetime
+    silent_since: datetime | None = None
+    urgent: bool = False
+    handoff: dict[str, Any] | None = None
+    last_held_by: str | None = None
+    person_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationFilter:
-    """Which conversations the operators' list shows; None means any."""
+    """Which conversations the operators' list shows; None means any.
+
+    Attributes:
+        assigned_to: held by this operator.
+        has_failed: something an operator or the bot said never arrived.
+        unread: the citizen said something that the holder, or anybody, has not read.
+        window_closing: the provider soon takes nothing more from us, and the citizen waits.
+        text: words that were said, names, telephone numbers, codes of tickets; marks do not matter.
+    """
 
     owner: Owner | None = None
     assigned_to: str | None = None
     channel: str | None = None
     has_failed: bool | None = None
+    urgent: bool | None = None
+    unread: bool | None = None
+    window_closing: bool | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from conversations import fragments, replies, repository, watch
 from conversations.announce import Announcer
 from conversations.claims import ClaimNames
+from conversations.desk.repository import WITH_BOT, add_event
 from conversations.errors import StorageUnavailableError
 from conversations.events import DESK, LiveEvents
 from conversations.job import LEASE, Job
@@ -292,6 +293,7 @@ class Inbox:
         is_new = await repository.add_inbound(session, row)
         if not is_new:
             raise _Duplicate
+        await self._note(session, conversation, changes, emergency, now)
         owner = changes.get("owner", conversation["owner"])
         changes |= {
             "last_message": preview(text),
@@ -316,6 +318,25 @@ class Inbox:
             # Earlier messages that still wait go first.
             answer = [dict(row) for row in await repository.pending(session, conversation["id"], 50)]
         return _Stored(conversation, message_id, sequence, answer, delivery, job)
+
+    async def _note(
+        self,
+        session: AsyncSession,
+        conversation: Row,
+        changes: dict[str, Any],
+        emergency: Reply | None,
+        now: datetime,
+    ) -> None:
+        """Write down that a session begins anew, or that an emergency puts it before others."""
+        if "session" in changes:
+            held_by = conversation["assigned_to"]
+            more = {"held_by": held_by} if held_by else {}
+            await add_event(session, conversation, "new_session", actor="citizen", at=now, **more)
+        if emergency is not None and not changes.get("urgent", conversation["urgent"]):
+            changes["urgent"] = True
+            await add_event(
+                session, conversation, "urgent", actor="system", at=now, reason=say("desk.emergency")
+            )
 
     async def _claim_work(
         self, session: AsyncSession, conversation: Row, row: dict[str, Any], now: datetime
@@ -377,7 +398,7 @@ def _started_anew(conversation: Row, now: datetime) -> dict[str, Any]:
         return {}
     changes: dict[str, Any] = {"session": conversation["session"] + 1, "closed_at": None}
     if conversation["owner"] == "person":
-        changes |= {"owner": "bot", "assigned_to": None, "unread": 0, "handoff_reason": None}
+        changes |= WITH_BOT
     return changes
 
 

@@ -21,7 +21,7 @@ from redis.exceptions import ResponseError
 from conversations import repository
 from conversations.announce import STREAM, Announcer
 from conversations.claims import ClaimNames
-from conversations.desk import Desk
+from conversations.desk.service import Desk
 from conversations.dispatch import Dispatcher, Outcome
 from conversations.job import Job
 from conversations.redis_link import UNAVAILABLE, RedisClient, RedisLink, connect
@@ -54,7 +54,7 @@ class Worker:
         announcer: its local queue is read too.
         redis: the link to the stream.
         claims: names of claims, to free those of dead processes.
-        desk: tells people who wait where they stand.
+        desk: sees to it that nobody waits unseen.
         concurrency: how many conversations are worked on at once.
     """
 
@@ -261,7 +261,7 @@ class Worker:
 
     async def _keep_house(self) -> None:
         await self._free_dead_claims()
-        await self._desk.tell_waiting()
+        await self._desk.keep_house()
         await self._redis.call(self._reclaim)
 
     async def _free_dead_claims(self) -> None:

@@ -48,9 +48,9 @@ def outbound_rows(
             "author_id": author_id,
             "channel": conversation["channel"],
             "idempotency_key": key if number == 0 else f"{key}:{number}",
-            "kind": "text",
+            "kind": part.attachments[0].kind if part.attachments and not part.text else "text",
             "text": part.text,
-            "payload": {"buttons": [button.model_dump() for button in part.buttons]} if part.buttons else {},
+            "payload": _payload(part),
             "turn": part.turn,
             "state": "pending",
             "attempts": 0,
@@ -97,6 +97,15 @@ async def say_in(
         session, conversation["id"], next_sequence=first + len(rows), last_activity_at=now, **changes
     )
     return rows
+
+
+def _payload(part: BotMessage) -> dict[str, Any]:
+    payload: dict[str, Any] = {}
+    if part.buttons:
+        payload["buttons"] = [button.model_dump() for button in part.buttons]
+    if part.attachments:
+        payload["attachments"] = [file.model_dump(exclude_none=True) for file in part.attachments]
+    return payload
 
 
 def preview(text: str) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 import accounts.models as _accounts
 import actions.learning.models as _learning
+import conversations.desk.models as _desk
 import conversations.media.models as _media
 import conversations.models as _conversations
 import kb_index.models as _knowledge
@@ -19,7 +20,12 @@ from database.base import Base
 from database.engine import Database
 
 # Importing a model is what makes its table known.
-TABLES = (_accounts, _conversations, _knowledge, _learning, _media, _tickets)
+TABLES = (_accounts, _conversations, _desk, _knowledge, _learning, _media, _tickets)
+
+
+def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    """Leave out each database's own index of words: SQLite's tables for it, PostgreSQL's index."""
+    return kind not in ("table", "index") or not (name or "").startswith("search_words")
 
 
 def migrate(connection: Connection) -> None:
@@ -28,6 +34,7 @@ def migrate(connection: Connection) -> None:
         connection=connection,
         target_metadata=Base.metadata,
         # SQLite cannot alter most things in place; batch mode copies the table.
+        include_name=_is_ours,
         render_as_batch=connection.dialect.name == "sqlite",
         transaction_per_migration=False,
     )
