@@ -63,9 +63,7 @@ async def conversations(
     count: Annotated[int, Query(ge=0)] = 0,
 ) -> HTMLResponse:
     """A page of the list alone: the first one anew, or the one behind what is shown."""
-    found = await opened.list_context(
-        services, session, wanted, after=after, count=min(count, _MOST_LISTED)
-    )
+    found = await opened.list_context(services, session, wanted, after=after, count=min(count, _MOST_LISTED))
     return page("console/_list.html", **found)
 
 
@@ -87,9 +85,7 @@ async def panel(conversation_id: str, services: ServicesHere, session: Seeing) -
 
 
 @router.get("/conversations/{conversation_id}/thread")
-async def thread(
-    conversation_id: str, services: ServicesHere, session: Seeing, first: First = 0
-) -> Response:
+async def thread(conversation_id: str, services: ServicesHere, session: Seeing, first: First = 0) -> Response:
     """What was said alone, for refreshing."""
     return await opened.thread_part(services, session, conversation_id, first=first)
 

@@ -72,11 +72,7 @@ async def _others(services: Services, session: SessionInfo, conversation_id: str
     ]
     names = await opened.names_of(services, (one.operator_id for one in there))
     return JSONResponse(
-        [
-            {"name": names[one.operator_id], "typing": one.typing}
-            for one in there
-            if one.operator_id in names
-        ]
+        [{"name": names[one.operator_id], "typing": one.typing} for one in there if one.operator_id in names]
     )
 
 
@@ -106,9 +102,7 @@ async def _either(
         while True:
             for name in queues.keys() - set(waiting.values()):
                 waiting[asyncio.create_task(queues[name].get())] = name
-            done, _ = await asyncio.wait(
-                waiting, timeout=heartbeat, return_when=asyncio.FIRST_COMPLETED
-            )
+            done, _ = await asyncio.wait(waiting, timeout=heartbeat, return_when=asyncio.FIRST_COMPLETED)
             if not done:
                 yield "", None
             for task in done:

@@ -94,5 +94,7 @@ async def wrong(
 
 async def _last_said(services: Services, conversation_id: str) -> str:
     thread = await services.desk.open(conversation_id, limit=_LOOKED_BACK)
-    said = [message.text for message in thread.messages if message.author == "citizen" and message.text.strip()]
+    said = [
+        message.text for message in thread.messages if message.author == "citizen" and message.text.strip()
+    ]
     return said[-1] if said else ""

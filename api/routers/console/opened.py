@@ -142,9 +142,7 @@ def _first_of_session(thread: Thread) -> int:
     return min((message.sequence for message in begin), default=0)
 
 
-async def _context(
-    services: Services, session: SessionInfo, thread: Thread, *, first: int
-) -> dict[str, Any]:
+async def _context(services: Services, session: SessionInfo, thread: Thread, *, first: int) -> dict[str, Any]:
     conversation = thread.conversation
     messages = [message for message in thread.messages if message.sequence >= first]
     if first > 1:
@@ -153,9 +151,7 @@ async def _context(
     else:
         events, notes = thread.events, thread.notes
     writers = {message.author_id for message in messages} | {note.author_id for note in notes}
-    names = await names_of(
-        services, writers | {event.actor for event in events} | {conversation.assigned_to}
-    )
+    names = await names_of(services, writers | {event.actor for event in events} | {conversation.assigned_to})
     people = await services.core.people.names([conversation.id])
     begins = messages[0].sequence if messages else first
     return {
@@ -167,5 +163,3 @@ async def _context(
         "clock_time": shown.clock_time,
         "user": session.user,
     }
-
-

@@ -58,9 +58,7 @@ async def reply(
     me = session.user.id
     conversation = (await services.desk.open(conversation_id, limit=1)).conversation
     if conversation.channel == PHONE:
-        done: Awaitable[Any] = services.core.calls.note(
-            conversation_id, me, text, key=key, author="operator"
-        )
+        done: Awaitable[Any] = services.core.calls.note(conversation_id, me, text, key=key, author="operator")
     else:
         attachments = await services.media.attach(files_of(me), files)
         done = services.desk.reply(conversation_id, me, text, key=key, attachments=attachments)
@@ -104,9 +102,7 @@ async def canned(conversation_id: str, services: ServicesHere, session: Seeing) 
     return JSONResponse([{"title": one.title, "text": filled(one.text, values)[0]} for one in found])
 
 
-async def _values(
-    services: Services, session: SessionInfo, conversation: ConversationView
-) -> dict[str, str]:
+async def _values(services: Services, session: SessionInfo, conversation: ConversationView) -> dict[str, str]:
     contacts = await services.core.people.contacts(conversation.id)
     tickets = await services.tickets.of_conversation(conversation.id, limit=1)
     return {
