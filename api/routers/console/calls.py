@@ -28,7 +28,7 @@ Number = Annotated[str, Form(max_length=40)]
 @router.get("")
 async def form(_services: ServicesHere, session: Answering) -> HTMLResponse:
     """The form, empty."""
-    return console_page("call.html", session, "conversations", number="", name="")
+    return console_page("call.html", session, "conversations", number="", caller="")
 
 
 @router.get("/contacts")
@@ -66,7 +66,7 @@ async def start(
 
 
 def _again(session: SessionInfo, sentence: str, number: str, name: str) -> HTMLResponse:
-    given = {"number": number, "name": name, "error": sentence}
+    given = {"number": number, "caller": name, "error": sentence}
     return console_page("call.html", session, "conversations", status=422, **given)
 
 

@@ -195,7 +195,7 @@ def _actions(thread: Thread, user: User, *, mine: bool) -> tuple[str, ...]:
     if not may(user, Action.ANSWER):
         return ()
     if mine:
-        return ("hand-back", "release", "close", rank)
+        return ("hand-back", "close", "release", rank)
     if conversation.owner != "person" or thread.is_abandoned:
         return ("claim", rank) if conversation.owner == "queue" else ("claim",)
     return ("take-over",) if may(user, Action.TAKE_OVER) else ()

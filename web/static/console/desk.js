@@ -217,6 +217,10 @@ const pressed = {
 };
 
 document.addEventListener("click", (event) => {
+  // A menu closes when something is chosen in it, or anything is pressed beside it.
+  for (const menu of document.querySelectorAll(".menu[open]")) {
+    if (!event.target.closest("summary") || !menu.contains(event.target)) menu.open = false;
+  }
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   const link = event.target.closest("#list li[data-id] > a, a[data-open]");
   if (link) {
@@ -271,6 +275,15 @@ listenToKeys({
   "?": () => document.getElementById("help").showModal(),
   Escape: () => (main.classList.contains("shows-beside") ? pressed.beside() : thread.id ? close() : false),
 });
+
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && event.target.closest?.(".menu[open]");
+  if (!menu) return;
+  event.preventDefault();
+  event.stopPropagation();
+  menu.open = false;
+  menu.querySelector("summary").focus();
+}, { capture: true });
 
 startClock();
 markDrafts();

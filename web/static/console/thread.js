@@ -13,6 +13,7 @@ export class Thread extends EventTarget {
   #opening = null;
   #isAsking = false;
   #isAskedAgain = false;
+  #resizing = new ResizeObserver(() => {});
 
   constructor(place) {
     super();
@@ -142,15 +143,21 @@ export class Thread extends EventTarget {
     tick(this.#place);
     this.toEnd();
     const messages = this.#messages();
+    let wasAtEnd = true;
     messages?.addEventListener(
       "scroll",
       () => {
-        if (this.#isAtEnd()) this.#place.querySelector("#newer").hidden = true;
+        wasAtEnd = this.#isAtEnd();
+        if (wasAtEnd) this.#place.querySelector("#newer").hidden = true;
       },
       { passive: true },
     );
-    // A picture that comes later makes its message higher.
-    messages?.addEventListener("load", () => this.#isNearEnd(400) && this.toEnd(), { capture: true });
+    // A picture that comes later makes its message higher; a longer answer leaves less room above it.
+    const stay = () => wasAtEnd && this.toEnd();
+    messages?.addEventListener("load", stay, { capture: true });
+    this.#resizing.disconnect();
+    this.#resizing = new ResizeObserver(stay);
+    if (messages) this.#resizing.observe(messages);
     htmx.process(this.#place);
     this.dispatchEvent(new Event("opened"));
   }
@@ -182,12 +189,8 @@ export class Thread extends EventTarget {
   }
 
   #isAtEnd() {
-    return this.#isNearEnd(NEAR_END);
-  }
-
-  #isNearEnd(distance) {
     const messages = this.#messages();
     if (!messages) return true;
-    return messages.scrollHeight - messages.scrollTop - messages.clientHeight < distance;
+    return messages.scrollHeight - messages.scrollTop - messages.clientHeight < NEAR_END;
   }
 }
