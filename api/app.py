@@ -11,7 +11,8 @@ from fastapi import FastAPI, Request
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import RedirectResponse, Response
 
-from api.access import CrossSite, NotAllowed, NotLoggedIn
+from api.access import CrossSite, NotAllowed, NotEnrolled, NotLoggedIn, NotProved
+from api.console_page import prove_address
 from api.errors import answer, install_errors
 from api.logs import VERSION, configure_logging, start_tracing
 from api.middleware import BodyLimit, ChatCors, RequestContext
@@ -91,6 +92,18 @@ def _install_console_errors(app: FastAPI) -> None:
     @app.exception_handler(CrossSite)
     async def _cross_site(request: Request, _error: CrossSite) -> Response:
         return answer(request, 403, "forbidden")
+
+    @app.exception_handler(NotProved)
+    async def _not_proved(request: Request, _error: NotProved) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return RedirectResponse(prove_address(request), status_code=303)
+        return answer(request, 403, "prove_first", say("accounts.errors.prove_first"))
+
+    @app.exception_handler(NotEnrolled)
+    async def _not_enrolled(request: Request, _error: NotEnrolled) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return RedirectResponse("/console/account/totp", status_code=303)
+        return answer(request, 403, "enrol_first", say("accounts.errors.totp_required"))
 
     @app.exception_handler(NotAllowed)
     async def _not_allowed(request: Request, _error: NotAllowed) -> Response:

@@ -12,6 +12,7 @@ import actions.learning.models as _learning
 import conversations.desk.models as _desk
 import conversations.media.models as _media
 import conversations.models as _conversations
+import database.personal_data as _personal_data
 import kb_index.models as _knowledge
 import tickets.models as _tickets
 from api.settings import Settings
@@ -20,7 +21,7 @@ from database.base import Base
 from database.engine import Database
 
 # Importing a model is what makes its table known.
-TABLES = (_accounts, _conversations, _desk, _knowledge, _learning, _media, _tickets)
+TABLES = (_accounts, _conversations, _desk, _knowledge, _learning, _media, _personal_data, _tickets)
 
 
 def _is_ours(name: str | None, kind: str, _parents: object) -> bool:

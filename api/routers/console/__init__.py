@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from api.routers.console import calls, conversations, events, knowledge, login, people, replies, tickets
+from api.routers.console import (
+    account,
+    audit,
+    calls,
+    conversations,
+    events,
+    knowledge,
+    login,
+    people,
+    privacy,
+    replies,
+    tickets,
+    users,
+)
 
 ROUTERS = (
     login.router,
@@ -13,4 +26,8 @@ ROUTERS = (
     knowledge.router,
     events.router,
     tickets.router,
+    account.router,
+    users.router,
+    audit.router,
+    privacy.router,
 )
