@@ -21,6 +21,8 @@ class Action(StrEnum):
     MERGE_PEOPLE = "people.merge"
     SEE_TICKETS = "tickets.see"
     CHANGE_TICKETS = "tickets.change"
+    REOPEN_TICKETS = "tickets.reopen"
+    SEE_SENDER = "tickets.see_sender"
     SEE_CHANNELS = "channels.see"
     CONNECT_CHANNELS = "channels.connect"
     MANAGE_USERS = "users.manage"
@@ -42,6 +44,8 @@ ALLOWED: dict[Action, frozenset[str]] = {
     Action.MERGE_PEOPLE: _DESK,
     Action.SEE_TICKETS: _DESK,
     Action.CHANGE_TICKETS: _DESK,
+    Action.REOPEN_TICKETS: _IN_CHARGE,
+    Action.SEE_SENDER: _DESK,
     Action.SEE_CHANNELS: _IN_CHARGE,
     Action.CONNECT_CHANNELS: _ADMINISTRATOR,
     Action.MANAGE_USERS: _ADMINISTRATOR,

@@ -22,6 +22,11 @@ async def user_by_id(session: AsyncSession, user_id: str) -> UserRow | None:
     return await session.get(UserRow, user_id)
 
 
+async def users_by_id(session: AsyncSession, ids: Sequence[str]) -> Sequence[UserRow]:
+    """Return those of `ids` that are users."""
+    return (await session.execute(select(UserRow).where(UserRow.id.in_(ids)))).scalars().all()
+
+
 async def users(session: AsyncSession) -> Sequence[UserRow]:
     """Return all users by name."""
     return (await session.execute(select(UserRow).order_by(UserRow.name))).scalars().all()

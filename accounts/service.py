@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -236,6 +236,11 @@ class AccountService:
         async with self._database.read() as session:
             row = await repository.user_by_id(session, user_id)
         return None if row is None else user_of(row)
+
+    async def find_users(self, ids: Sequence[str]) -> list[User]:
+        """Return those of `ids` that are users, with one query."""
+        async with self._database.read() as session:
+            return [user_of(row) for row in await repository.users_by_id(session, ids)]
 
     async def record(
         self, actor: str, action: str, target: str, detail: dict[str, Any] | None = None

@@ -31,11 +31,14 @@ from conversations.core import ConversationCore
 from conversations.desk.service import Desk
 from conversations.events import LiveEvents
 from conversations.media.service import Media
+from conversations.notices import TicketNotices
 from conversations.redis_link import RedisLink
 from conversations.service import Inbox
 from conversations.tasks import end_tasks
 from database.clock import Clock, SystemClock
 from database.engine import STORAGE_DOWN, Database
+from tickets.desk import TicketDesk
+from tickets.follow import TicketFollow
 from tickets.service import TicketService
 
 if TYPE_CHECKING:
@@ -67,6 +70,8 @@ class Services:
     core: ConversationCore
     accounts: AccountService
     tickets: TicketService
+    ticket_desk: TicketDesk
+    ticket_follow: TicketFollow
     learning: LearningSamples
     visitors: Visitors
     limits: RateLimiter
@@ -238,6 +243,8 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
     )
     media = Media(database, clock, settings.data_dir / "files")
     personal_data = PersonalData(database, clock, media, accounts)
+    notices = TicketNotices(clock, core.outbox, core.events)
+    tickets = TicketService(database, clock, notices, address=settings.resolved_public_url())
     return Services(
         settings=settings,
         clock=clock,
@@ -246,7 +253,9 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         bot=bot,
         core=core,
         accounts=accounts,
-        tickets=TicketService(database, clock),
+        tickets=tickets,
+        ticket_desk=TicketDesk(database, clock, tickets),
+        ticket_follow=TicketFollow(database, tickets),
         learning=LearningSamples(database, clock, timedelta(days=settings.learning_days)),
         visitors=Visitors(settings.resolved_secret_key()),
         limits=RateLimiter(redis),

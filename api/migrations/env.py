@@ -29,11 +29,20 @@ def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
     return kind not in ("table", "index") or not (name or "").startswith("search_words")
 
 
+def is_ours(name: str | None, _kind: str, _parents: object) -> bool:
+    """Tell whether something found in the database is to be compared with the models.
+
+    What a database keeps for full-text search ("…_fts") is its own: made by statements, not by models.
+    """
+    return name is None or "_fts" not in name
+
+
 def migrate(connection: Connection) -> None:
     """Run the steps that `connection`'s database lacks, in its transaction."""
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
+        include_name=is_ours,
         # SQLite cannot alter most things in place; batch mode copies the table.
         include_name=_is_ours,
         render_as_batch=connection.dialect.name == "sqlite",

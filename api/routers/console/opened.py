@@ -29,11 +29,8 @@ _SHORTEST = 10
 
 async def names_of(services: Services, ids: Iterable[str | None]) -> dict[str, str]:
     """Return the names of colleagues by id; who is none of them is left out."""
-    found = {}
-    for user_id in {one for one in ids if one}:
-        if user := await services.accounts.find_user(user_id):
-            found[user_id] = user.name
-    return found
+    wanted = sorted({one for one in ids if one})
+    return {user.id: user.name for user in await services.accounts.find_users(wanted)} if wanted else {}
 
 
 async def list_context(
