@@ -24,17 +24,14 @@ from database.engine import Database
 TABLES = (_accounts, _conversations, _desk, _knowledge, _learning, _media, _personal_data, _tickets)
 
 
-def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
-    """Leave out each database's own index of words: SQLite's tables for it, PostgreSQL's index."""
-    return kind not in ("table", "index") or not (name or "").startswith("search_words")
-
-
-def is_ours(name: str | None, _kind: str, _parents: object) -> bool:
+def is_ours(name: str | None, kind: str, _parents: object) -> bool:
     """Tell whether something found in the database is to be compared with the models.
 
-    What a database keeps for full-text search ("…_fts") is its own: made by statements, not by models.
+    What a database keeps for full-text search ("…_fts", "search_words…") is its own: made by statements, not
+    by models.
     """
-    return name is None or "_fts" not in name
+    is_search = "_fts" in (name or "") or (name or "").startswith("search_words")
+    return kind not in ("table", "index") or not is_search
 
 
 def migrate(connection: Connection) -> None:
@@ -44,7 +41,6 @@ def migrate(connection: Connection) -> None:
         target_metadata=Base.metadata,
         include_name=is_ours,
         # SQLite cannot alter most things in place; batch mode copies the table.
-        include_name=_is_ours,
         render_as_batch=connection.dialect.name == "sqlite",
         transaction_per_migration=False,
     )

@@ -13,6 +13,7 @@ from api.routers.console import (
     people,
     privacy,
     replies,
+    reports,
     tickets,
     users,
 )
@@ -22,6 +23,7 @@ ROUTERS = (
     conversations.router,
     replies.router,
     people.router,
+    reports.router,
     calls.router,
     knowledge.router,
     events.router,

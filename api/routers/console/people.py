@@ -1,4 +1,4 @@
-"""Beside a conversation: whose it is as far as that is known, their other conversations and reports."""
+"""Beside a conversation: whose it is as far as that is known, their other conversations."""
 
 from __future__ import annotations
 
@@ -18,13 +18,11 @@ from api.templating import page
 router = APIRouter(prefix="/console", include_in_schema=False)
 
 Seeing = Annotated[SessionInfo, Depends(seeing(Action.SEE_CONVERSATIONS))]
-SeeingTickets = Annotated[SessionInfo, Depends(seeing(Action.SEE_TICKETS))]
 Answering = Annotated[SessionInfo, Depends(changing(Action.ANSWER))]
 Merging = Annotated[SessionInfo, Depends(changing(Action.MERGE_PEOPLE))]
 Reason = Annotated[str, Form(max_length=500)]
 
 _HISTORY = 100
-_TICKETS = 20
 
 
 @router.get("/conversations/{conversation_id}/person")
@@ -94,21 +92,6 @@ async def unmerge(
     done = await services.core.people.unmerge(merge_id, session.user.id, reason=reason)
     await services.accounts.record(session.user.id, "person.unmerged", done.person_id)
     return await _person(services, session, conversation_id)
-
-
-@router.get("/conversations/{conversation_id}/tickets")
-async def tickets(conversation_id: str, services: ServicesHere, session: SeeingTickets) -> HTMLResponse:
-    """The reports that came from this conversation."""
-    conversation = (await services.desk.open(conversation_id, limit=1)).conversation
-    found = await services.tickets.of_conversation(conversation_id, limit=_TICKETS)
-    if found:
-        await services.accounts.record(session.user.id, "tickets.listed", conversation_id)
-    return page(
-        "console/_tickets_beside.html",
-        conversation=conversation,
-        tickets=found,
-        may_open=may(session.user, Action.CHANGE_TICKETS),
-    )
 
 
 async def _person(services: Services, session: SessionInfo, conversation_id: str) -> HTMLResponse:

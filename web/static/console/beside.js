@@ -8,14 +8,16 @@ const SEARCH_AFTER_MS = 250;
 
 export class Beside {
   #place;
+  #drafts;
   #shown = "person";
   #id = null;
   #loaded = new Map();
   #asking = new Map();
   #searching = 0;
 
-  constructor(place) {
+  constructor(place, drafts) {
     this.#place = place;
+    this.#drafts = drafts;
     place.addEventListener("click", (event) => {
       const tab = event.target.closest("[role=tab]");
       if (tab) this.show(tab.dataset.tab);
@@ -34,6 +36,7 @@ export class Beside {
     });
     place.addEventListener("toggle", (event) => this.#unfold(event.target), { capture: true });
     place.addEventListener("submit", (event) => this.#submit(event));
+    place.addEventListener("input", (event) => this.#keep(event.target.form));
     const search = place.querySelector("#knowledge-search");
     search.addEventListener("input", () => {
       clearTimeout(this.#searching);
@@ -49,6 +52,7 @@ export class Beside {
   set(id) {
     this.#id = id;
     this.#loaded.clear();
+    for (const panel of this.#place.querySelectorAll(".panel > div")) panel.replaceChildren();
     this.#place.querySelector("#knowledge-search").value = "";
     this.show(this.#shown);
   }
@@ -118,9 +122,31 @@ export class Beside {
     line.textContent = "";
     try {
       const html = await ask(path, { form: new FormData(event.target) });
+      if (event.target.dataset.keep) this.#drafts.forget(event.target.dataset.keep);
       await htmx.swap({ text: html, target: into, swap: "innerHTML" });
     } catch (error) {
       line.textContent = error instanceof Refused && error.message ? error.message : say("change_failed");
+    }
+  }
+
+  /* A longer form is a draft like an answer: it survives another conversation, a reload, a log-out. */
+  #keep(form) {
+    const id = form?.dataset.keep;
+    if (!id) return;
+    const text = JSON.stringify([...new FormData(form)]);
+    this.#drafts.set(id, { text, key: "", files: [], sending: false });
+  }
+
+  #restore(panel) {
+    const form = panel.querySelector("form[data-keep]");
+    const kept = form && this.#drafts.get(form.dataset.keep).text;
+    if (!kept || form.dataset.restored) return;
+    form.dataset.restored = "true";
+    form.closest("details").open = true;
+    for (const [name, value] of JSON.parse(kept)) {
+      const field = form.elements[name];
+      if (field.type === "checkbox") field.checked = true;
+      else field.value = value;
     }
   }
 
@@ -154,6 +180,7 @@ export class Beside {
       const html = await ask(path, { signal: asking.signal });
       await htmx.swap({ text: html, target: panel, swap: "innerMorph" });
       tick(panel);
+      this.#restore(panel);
     } catch (error) {
       if (asking.signal.aborted) return;
       this.#loaded.delete(name);

@@ -26,7 +26,7 @@ await drafts.open();
 const inbox = new Inbox(column);
 const thread = new Thread(conversation);
 const composer = new Composer(conversation, drafts, thread);
-const beside = new Beside(document.getElementById("beside"));
+const beside = new Beside(document.getElementById("beside"), drafts);
 const presence = new Presence(() => conversation.querySelector("#others"));
 const alerts = new Alerts(document.getElementById("sound"), document.getElementById("notices"));
 const live = new Live("/console/events", Number(beat));
