@@ -1,4 +1,4 @@
-"""Tables of the accounts: users, their sessions and one-time links, failed attempts, the audit trail."""
+"""Tables of the accounts: users, their sessions, links and codes, failed attempts, the audit trail."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from database.base import Base, JsonColumn, UtcDateTime
 
 
 class UserRow(Base):
-    """Somebody who can log in. `login` is stored case-folded."""
+    """Somebody who can log in. `login` is stored case-folded.
+
+    `totp_secret` and `totp_pending` (not yet confirmed) are encrypted; `totp_step` is the last time step of
+    which a code was accepted: none is accepted twice.
+    """
 
     __tablename__ = "users"
 
@@ -22,7 +26,12 @@ class UserRow(Base):
     password_hash: Mapped[str | None] = mapped_column(String(300))
     roles: Mapped[list[Any]] = mapped_column(JsonColumn)
     active: Mapped[bool] = mapped_column(Boolean, default=True)
+    agency: Mapped[str | None] = mapped_column(String(100))
+    totp_secret: Mapped[str | None] = mapped_column(String(300))
+    totp_pending: Mapped[str | None] = mapped_column(String(300))
+    totp_step: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
 
 
 class SessionRow(Base):
@@ -33,9 +42,32 @@ class SessionRow(Base):
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     csrf: Mapped[str] = mapped_column(String(64))
+    agent: Mapped[str] = mapped_column(String(300), default="", server_default="")
+    address: Mapped[str] = mapped_column(String(64), default="", server_default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime())
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    proved_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+
+
+class ChallengeRow(Base):
+    """The first step of a log-in, the right password, waiting for the one-time code."""
+
+    __tablename__ = "login_challenges"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime())
+
+
+class RecoveryCodeRow(Base):
+    """A code for one log-in without the telephone; only its keyed hash is kept."""
+
+    __tablename__ = "recovery_codes"
+
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
 
 
 class PasswordLinkRow(Base):
@@ -51,7 +83,10 @@ class PasswordLinkRow(Base):
 
 
 class AttemptRow(Base):
-    """A failed log-in, by login or by address (as hashes: also a mistyped password-as-login is not kept)."""
+    """An attempt to log in, by login, address or device; a successful one is taken back.
+
+    Names are keyed hashes: a password that somebody typed as the login is not kept either.
+    """
 
     __tablename__ = "login_attempts"
     __table_args__ = (Index("ix_login_attempts_who_at", "who", "at"),)
@@ -68,6 +103,8 @@ class AuditRow(Base):
     __table_args__ = (
         Index("ix_audit_log_target_at", "target", "at"),
         Index("ix_audit_log_actor_at", "actor", "at"),
+        Index("ix_audit_log_action_at", "action", "at"),
+        Index("ix_audit_log_at", "at", "id"),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)

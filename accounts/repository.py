@@ -1,16 +1,15 @@
-"""All SQL of the accounts."""
+"""All SQL of users, their sessions, links and codes (the trail's is in `audit_repository`)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, func, insert, select, update
+from sqlalchemy import CursorResult, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from accounts.models import AttemptRow, AuditRow, PasswordLinkRow, SessionRow, UserRow
-from accounts.schemas import AuditEntry
+from accounts.models import ChallengeRow, PasswordLinkRow, RecoveryCodeRow, SessionRow, UserRow
 
 
 async def user_by_login(session: AsyncSession, login: str) -> UserRow | None:
@@ -23,14 +22,19 @@ async def user_by_id(session: AsyncSession, user_id: str) -> UserRow | None:
     return await session.get(UserRow, user_id)
 
 
+async def users_by_id(session: AsyncSession, ids: Sequence[str]) -> Sequence[UserRow]:
+    """Return those of `ids` that are users."""
+    return (await session.execute(select(UserRow).where(UserRow.id.in_(ids)))).scalars().all()
+
+
 async def users(session: AsyncSession) -> Sequence[UserRow]:
     """Return all users by name."""
     return (await session.execute(select(UserRow).order_by(UserRow.name))).scalars().all()
 
 
-async def count_users(session: AsyncSession) -> int:
-    """Return how many users there are."""
-    return (await session.execute(select(func.count()).select_from(UserRow))).scalar_one()
+async def lock_users(session: AsyncSession) -> Sequence[UserRow]:
+    """Return all users, locked until the unit of work ends: who may manage them is decided on all of them."""
+    return (await session.execute(select(UserRow).order_by(UserRow.id).with_for_update())).scalars().all()
 
 
 async def add_user(session: AsyncSession, row: UserRow) -> None:
@@ -39,9 +43,9 @@ async def add_user(session: AsyncSession, row: UserRow) -> None:
     await session.flush()
 
 
-async def set_password(session: AsyncSession, user_id: str, password_hash: str) -> None:
-    """Set a user's password hash."""
-    await session.execute(update(UserRow).where(UserRow.id == user_id).values(password_hash=password_hash))
+async def change_user(session: AsyncSession, user_id: str, **values: Any) -> None:
+    """Set columns of a user."""
+    await session.execute(update(UserRow).where(UserRow.id == user_id).values(**values))
 
 
 async def add_link(session: AsyncSession, row: PasswordLinkRow) -> None:
@@ -52,6 +56,11 @@ async def add_link(session: AsyncSession, row: PasswordLinkRow) -> None:
         .values(used_at=row.created_at)
     )
     session.add(row)
+
+
+async def drop_links_of(session: AsyncSession, user_id: str) -> None:
+    """Delete a user's one-time links."""
+    await session.execute(delete(PasswordLinkRow).where(PasswordLinkRow.user_id == user_id))
 
 
 async def link_owner(session: AsyncSession, token_hash: str, now: datetime) -> str | None:
@@ -104,48 +113,117 @@ async def touch_session(session: AsyncSession, token_hash: str, seen: datetime, 
     )
 
 
+async def note_proof(session: AsyncSession, token_hash: str, at: datetime) -> None:
+    """Note that password or code was given again in a log-in."""
+    await session.execute(update(SessionRow).where(SessionRow.token_hash == token_hash).values(proved_at=at))
+
+
+async def sessions_of(session: AsyncSession, user_id: str, now: datetime) -> Sequence[SessionRow]:
+    """Return a user's log-ins that have not run out, the last used first."""
+    query = (
+        select(SessionRow)
+        .where(SessionRow.user_id == user_id, SessionRow.expires_at > now)
+        .order_by(SessionRow.seen_at.desc())
+    )
+    return (await session.execute(query)).scalars().all()
+
+
 async def drop_session(session: AsyncSession, token_hash: str) -> str | None:
     """Delete one log-in; return whose it was."""
     statement = delete(SessionRow).where(SessionRow.token_hash == token_hash).returning(SessionRow.user_id)
     return (await session.execute(statement)).scalar_one_or_none()
 
 
-async def drop_sessions_of(session: AsyncSession, user_id: str) -> None:
-    """Delete all log-ins of a user."""
-    await session.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
-
-
-async def count_attempts(session: AsyncSession, who: str, since: datetime) -> int:
-    """Return failed attempts since a moment."""
-    query = select(func.count()).where(AttemptRow.who == who, AttemptRow.at > since)
-    return (await session.execute(query)).scalar_one()
-
-
-async def add_attempts(session: AsyncSession, who: Sequence[str], at: datetime, forget: datetime) -> None:
-    """Note a failed attempt under each name, and forget those from before `forget`."""
-    await session.execute(delete(AttemptRow).where(AttemptRow.at < forget))
-    await session.execute(insert(AttemptRow), [{"who": name, "at": at} for name in who])
-
-
-async def forget_attempts(session: AsyncSession, who: str) -> None:
-    """Forget failed attempts under a name."""
-    result = await session.execute(delete(AttemptRow).where(AttemptRow.who == who))
-    assert isinstance(result, CursorResult)
-
-
-async def add_audit(
-    session: AsyncSession, at: datetime, actor: str, action: str, target: str, detail: dict[str, Any]
-) -> None:
-    """Append to the audit trail."""
-    await session.execute(
-        insert(AuditRow).values(at=at, actor=actor, action=action, target=target, detail=detail)
+async def drop_session_of(session: AsyncSession, user_id: str, key: str) -> int:
+    """Delete a user's own log-in by the beginning of its hash; return how many there were."""
+    statement = delete(SessionRow).where(
+        SessionRow.user_id == user_id, SessionRow.token_hash.startswith(key, autoescape=True)
     )
+    return cast(CursorResult[Any], await session.execute(statement)).rowcount
 
 
-async def audit(session: AsyncSession, target: str | None, limit: int) -> list[AuditEntry]:
-    """Return the newest lines of the audit trail, of one record or of all."""
-    query = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit)
-    if target is not None:
-        query = query.where(AuditRow.target == target)
-    rows = (await session.execute(query)).scalars()
-    return [AuditEntry(row.id, row.at, row.actor, row.action, row.target, row.detail) for row in rows]
+async def drop_sessions_of(session: AsyncSession, user_id: str, *, but: str | None = None) -> int:
+    """Delete a user's log-ins, and first steps of log-ins; return how many log-ins.
+
+    Args:
+        session: the unit of work.
+        user_id: whose.
+        but: the hash of the one that stays.
+    """
+    await session.execute(delete(ChallengeRow).where(ChallengeRow.user_id == user_id))
+    statement = delete(SessionRow).where(SessionRow.user_id == user_id)
+    if but is not None:
+        statement = statement.where(SessionRow.token_hash != but)
+    return cast(CursorResult[Any], await session.execute(statement)).rowcount
+
+
+async def drop_run_out(session: AsyncSession, now: datetime) -> None:
+    """Delete log-ins and first steps that have run out."""
+    await session.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
+    await session.execute(delete(ChallengeRow).where(ChallengeRow.expires_at <= now))
+
+
+async def add_challenge(session: AsyncSession, row: ChallengeRow) -> None:
+    """Insert the first step of a log-in."""
+    session.add(row)
+
+
+async def challenged(session: AsyncSession, token_hash: str, now: datetime) -> UserRow | None:
+    """Return the active user whose first step this is, while it counts."""
+    query = (
+        select(UserRow)
+        .join(ChallengeRow, ChallengeRow.user_id == UserRow.id)
+        .where(ChallengeRow.token_hash == token_hash, ChallengeRow.expires_at > now, UserRow.active)
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def take_challenge(session: AsyncSession, token_hash: str) -> bool:
+    """Use a first step up; False where it was used already."""
+    statement = (
+        delete(ChallengeRow).where(ChallengeRow.token_hash == token_hash).returning(ChallengeRow.user_id)
+    )
+    return (await session.execute(statement)).scalar_one_or_none() is not None
+
+
+async def take_step(session: AsyncSession, user_id: str, step: int) -> bool:
+    """Use a time step's code up; False where it, or a later one, was used already."""
+    statement = (
+        update(UserRow)
+        .where(UserRow.id == user_id, UserRow.totp_step < step)
+        .values(totp_step=step)
+        .returning(UserRow.id)
+    )
+    return (await session.execute(statement)).scalar_one_or_none() is not None
+
+
+async def replace_recovery_codes(session: AsyncSession, user_id: str, hashes: Sequence[str]) -> None:
+    """Set a user's recovery codes; the earlier ones stop working."""
+    await session.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.user_id == user_id))
+    if hashes:
+        await session.execute(
+            insert(RecoveryCodeRow), [{"code_hash": value, "user_id": user_id} for value in hashes]
+        )
+
+
+async def take_recovery_code(session: AsyncSession, user_id: str, code_hash: str, now: datetime) -> bool:
+    """Use a recovery code up; False where there is none, or it was used already."""
+    statement = (
+        update(RecoveryCodeRow)
+        .where(
+            RecoveryCodeRow.code_hash == code_hash,
+            RecoveryCodeRow.user_id == user_id,
+            RecoveryCodeRow.used_at.is_(None),
+        )
+        .values(used_at=now)
+        .returning(RecoveryCodeRow.user_id)
+    )
+    return (await session.execute(statement)).scalar_one_or_none() is not None
+
+
+async def count_recovery_codes(session: AsyncSession, user_id: str) -> int:
+    """Return how many recovery codes a user has left."""
+    query = select(RecoveryCodeRow.code_hash).where(
+        RecoveryCodeRow.user_id == user_id, RecoveryCodeRow.used_at.is_(None)
+    )
+    return len((await session.execute(query)).all())

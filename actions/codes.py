@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tickets.service import normal_code
+from tickets import codes
 from vntext.codes import Kind, find_codes
 
 
@@ -21,5 +21,7 @@ def find_procedure_code(text: str) -> str | None:
 
 
 def find_ticket_code(text: str) -> str | None:
-    """Return the first ticket code in a text ("GL-2026-000123"); a message of nothing else may be looser."""
-    return _first(text, "ticket") or normal_code(text)
+    """Return the first ticket code in a text as it is typed; a message of nothing else may be looser."""
+    if codes.read(text) is not None:
+        return text.strip()
+    return _first(text, "ticket")

@@ -42,4 +42,6 @@ async def submit(turn: Turn, services: Services) -> Outcome:
         origin_key=f"{turn.conversation_id}:{turn.message_id}",
     )
     contact = {"last_contact": draft.contact(), "candidates": [], "unclear_count": 0}
-    return Outcome((talk.done(draft, ticket.code, services.office),), cleared | contact)
+    return Outcome(
+        (talk.done(draft, ticket.code, services.tickets.link(ticket), services.office),), cleared | contact
+    )

@@ -168,9 +168,11 @@ def cancelled(draft: Draft) -> Reply:
     return Reply(say("report.cancelled"), _TICKET, buttons)
 
 
-def done(draft: Draft, code: str, office: Office) -> Reply:
+def done(draft: Draft, code: str, link: str, office: Office) -> Reply:
     """Return the code, what happens next and by when, and how to follow it."""
     text = say(f"report.done.{draft.kind}", code=code, hours=office.contact_point_hours)
+    if link:
+        text = f"{text}\n{say('report.done_link', link=link)}"
     buttons = (
         button("follow_ticket", "ticket_status", ticket_code=code),
         button("another_report", "report_problem"),

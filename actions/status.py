@@ -11,6 +11,7 @@ from actions.replies import Button, Outcome, Reply, TurnRecord, button, paragrap
 from actions.services import Services
 from actions.turn import Turn
 from database.clock import local
+from tickets import codes
 from tickets.schemas import Ticket
 from vntext.catalogue import say
 from vntext.phones import find_phones
@@ -26,12 +27,18 @@ async def ticket_status(turn: Turn, services: Services) -> Outcome:
         return await dossier_status(turn, services)
     record = TurnRecord("ticket_status")
     if code is not None:
+        typed = codes.read(code)
+        if typed is not None and not typed.is_right:
+            # Told at once: otherwise somebody looks for a report that is not theirs.
+            mistyped = say("tickets.follow.mistyped", code=code)
+            return Outcome((Reply(mistyped, record, (button("person", "ask_human"),)),), dict(_CALM))
         ticket = await services.tickets.find(code)
         if ticket is None:
             buttons = (button("person", "ask_human"),)
             return Outcome((Reply(say("dialogue.ticket.unknown", code=code), record, buttons),), dict(_CALM))
         return Outcome(
-            (Reply(_ticket(ticket, services), TurnRecord("ticket_status", ticket=ticket.code)),), dict(_CALM)
+            (Reply(_ticket(ticket, turn, services), TurnRecord("ticket_status", ticket=ticket.code)),),
+            dict(_CALM),
         )
     phone = next((phone.national for phone in find_phones(turn.text) if phone.e164), None)
     if phone is not None:
@@ -40,7 +47,7 @@ async def ticket_status(turn: Turn, services: Services) -> Outcome:
     else:
         own = await services.tickets.of_conversation(turn.conversation_id)
     if own:
-        text = paragraphs(_ticket(ticket, services) for ticket in own[:3])
+        text = paragraphs(_ticket(ticket, turn, services) for ticket in own[:3])
         return Outcome((Reply(text, TurnRecord("ticket_status", ticket=own[0].code)),), dict(_CALM))
     key = "only_by_code" if phone is not None else "ask_code"
     return Outcome(
@@ -108,15 +115,21 @@ def _dossier(dossier: Dossier) -> str:
     return "\n".join(lines)
 
 
-def _ticket(ticket: Ticket, services: Services) -> str:
-    return say(
+def _ticket(ticket: Ticket, turn: Turn, services: Services) -> str:
+    text = say(
         f"dialogue.ticket.state.{ticket.state.value}",
         code=ticket.code,
         kind=say(f"report.kinds.{ticket.kind.value}"),
         opened=_moment(ticket.opened_at),
         since=_moment(ticket.state_since),
+        agency=ticket.agency or say("dialogue.ticket.some_agency"),
         hours=services.office.contact_point_hours,
     )
+    link = services.tickets.link(ticket)
+    # The sender's own link shows what they wrote: others who know the code do not get it.
+    if not link or ticket.conversation_id != turn.conversation_id:
+        return text
+    return f"{text}\n{say('tickets.told.link', link=link)}"
 
 
 def _moment(instant: datetime) -> str:

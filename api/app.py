@@ -11,14 +11,16 @@ from fastapi import FastAPI, Request
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import RedirectResponse, Response
 
-from api.access import CrossSite, NotAllowed, NotLoggedIn
+from api.access import CrossSite, NotAllowed, NotEnrolled, NotLoggedIn, NotProved
+from api.console_page import prove_address
 from api.errors import answer, install_errors
 from api.logs import VERSION, configure_logging, start_tracing
 from api.middleware import BodyLimit, ChatCors, RequestContext
-from api.routers import actions, chat, chat_files, console, health, metrics, pages
+from api.routers import actions, chat, chat_files, console, follow, health, metrics, pages
 from api.services import Services, build_services
 from api.settings import Settings
 from api.templating import page
+from api.uploads import LARGEST_UPLOAD
 from telemetry import tracing
 from vntext.catalogue import say
 
@@ -27,6 +29,7 @@ log = structlog.get_logger(__name__)
 JSON_LIMIT = 1024 * 1024
 """Bytes of the largest body any entrance reads, but for files."""
 
+_UPLOADS = ("/chat/files", "/console/files")
 _STATIC = Path(__file__).parent.parent / "web" / "static"
 
 
@@ -67,10 +70,10 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     install_errors(app)
     _install_console_errors(app)
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, limit=JSON_LIMIT, streamed={"/chat/files": chat_files.LARGEST_UPLOAD})
+    app.add_middleware(BodyLimit, limit=JSON_LIMIT, streamed=dict.fromkeys(_UPLOADS, LARGEST_UPLOAD))
     app.add_middleware(ChatCors, origins=settings.chat_origins)
     app.add_middleware(RequestContext)
-    for surface in (health, metrics, chat, chat_files, actions, pages):
+    for surface in (health, metrics, chat, chat_files, actions, pages, follow):
         app.include_router(surface.router)
     for router in console.ROUTERS:
         app.include_router(router)
@@ -89,6 +92,18 @@ def _install_console_errors(app: FastAPI) -> None:
     @app.exception_handler(CrossSite)
     async def _cross_site(request: Request, _error: CrossSite) -> Response:
         return answer(request, 403, "forbidden")
+
+    @app.exception_handler(NotProved)
+    async def _not_proved(request: Request, _error: NotProved) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return RedirectResponse(prove_address(request), status_code=303)
+        return answer(request, 403, "prove_first", say("accounts.errors.prove_first"))
+
+    @app.exception_handler(NotEnrolled)
+    async def _not_enrolled(request: Request, _error: NotEnrolled) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return RedirectResponse("/console/account/totp", status_code=303)
+        return answer(request, 403, "enrol_first", say("accounts.errors.totp_required"))
 
     @app.exception_handler(NotAllowed)
     async def _not_allowed(request: Request, _error: NotAllowed) -> Response:

@@ -17,6 +17,7 @@ from api.templating import page
 from conversations.errors import ConversationError, ConversationNotFoundError, StorageUnavailableError
 from conversations.media.errors import FileRefusedError
 from database.engine import STORAGE_DOWN
+from tickets.errors import TicketError, TicketNotFoundError
 from vntext.catalogue import say
 
 log = structlog.get_logger(__name__)
@@ -105,6 +106,11 @@ def install_errors(app: FastAPI) -> None:
         if isinstance(error, FileRefusedError):
             return answer(request, 413 if error.code == "file_too_large" else 422, error.code, error.sentence)
         status = 404 if isinstance(error, ConversationNotFoundError) else 409
+        return answer(request, status, error.code, error.sentence)
+
+    @app.exception_handler(TicketError)
+    async def _ticket(request: Request, error: TicketError) -> Response:
+        status = 404 if isinstance(error, TicketNotFoundError) else 409
         return answer(request, status, error.code, error.sentence)
 
     @app.exception_handler(AccountError)

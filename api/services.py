@@ -13,9 +13,12 @@ import aiohttp
 import structlog
 from fastapi import Request
 
+from accounts.parts import Rules
 from accounts.service import AccountService
 from actions.learning.samples import LearningSamples
 from api.open_sockets import Sockets
+from api.privacy import PersonalData
+from api.retention import Retention, periods_of
 from api.settings import Settings
 from api.startup import prepare_database
 from connectors.webchat.connector import WebChat
@@ -29,11 +32,14 @@ from conversations.desk.hours import DeskHours
 from conversations.desk.service import Desk
 from conversations.events import LiveEvents
 from conversations.media.service import Media
+from conversations.notices import TicketNotices
 from conversations.redis_link import RedisLink
 from conversations.service import Inbox
 from conversations.tasks import end_tasks
 from database.clock import Clock, SystemClock
 from database.engine import STORAGE_DOWN, Database
+from tickets.desk import TicketDesk
+from tickets.follow import TicketFollow
 from tickets.service import TicketService
 
 if TYPE_CHECKING:
@@ -65,11 +71,15 @@ class Services:
     core: ConversationCore
     accounts: AccountService
     tickets: TicketService
+    ticket_desk: TicketDesk
+    ticket_follow: TicketFollow
     learning: LearningSamples
     visitors: Visitors
     limits: RateLimiter
     links: FileLinks
     media: Media
+    personal_data: PersonalData
+    retention: Retention
     pulse: Pulse
     sockets: Sockets
     internal_token: str
@@ -125,6 +135,7 @@ class Services:
         self._tasks.append(asyncio.create_task(self.media.clean_for_ever(), name="file-cleaner"))
         if self.settings.run_worker:
             self._tasks.append(asyncio.create_task(self._learn_for_ever(), name="learning"))
+            self._tasks.append(asyncio.create_task(self.retention.run_for_ever(), name="retention"))
 
     async def _try_actions(self) -> None:
         """Open the actions; without them messages are taken all the same, and it is tried again later."""
@@ -244,6 +255,13 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         silence=timedelta(minutes=settings.operator_silence_minutes),
     )
     core.add_channel(WebChat(core.events))
+    accounts = AccountService(
+        database, clock, secret=settings.resolved_secret_key(), rules=account_rules(settings)
+    )
+    media = Media(database, clock, settings.data_dir / "files")
+    personal_data = PersonalData(database, clock, media, accounts)
+    notices = TicketNotices(clock, core.outbox, core.events)
+    tickets = TicketService(database, clock, notices, address=settings.resolved_public_url())
     return Services(
         settings=settings,
         clock=clock,
@@ -251,16 +269,29 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         redis=redis,
         bot=bot,
         core=core,
-        accounts=AccountService(database, clock),
-        tickets=TicketService(database, clock),
+        accounts=accounts,
+        tickets=tickets,
+        ticket_desk=TicketDesk(database, clock, tickets),
+        ticket_follow=TicketFollow(database, tickets),
         learning=LearningSamples(database, clock, timedelta(days=settings.learning_days)),
         visitors=Visitors(settings.resolved_secret_key()),
         limits=RateLimiter(redis),
         links=FileLinks(settings.resolved_secret_key(), clock),
-        media=Media(database, clock, settings.data_dir / "files"),
+        media=media,
+        personal_data=personal_data,
+        retention=Retention(personal_data, clock, accounts, periods_of(settings)),
         pulse=Pulse(settings.event_heartbeat),
         sockets=Sockets(settings.chat_sockets),
         internal_token=token,
+    )
+
+
+def account_rules(settings: Settings) -> Rules:
+    """Return the settings of log-ins as the accounts know them."""
+    return Rules(
+        idle=timedelta(minutes=settings.session_idle_minutes),
+        longest=timedelta(hours=settings.session_hours),
+        totp_roles=frozenset(settings.totp_roles),
     )
 
 

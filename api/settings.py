@@ -21,6 +21,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from accounts.schemas import ROLES
 from database.engine import sqlite_url
 
 
@@ -48,7 +49,8 @@ class Settings(BaseSettings):
         None, description="Shared by app and bot; generated into data_dir/internal.token where not set"
     )
     secret_key: SecretStr | None = Field(
-        None, description="Signs visitors' tokens; generated into data_dir/secret.key where not set"
+        None,
+        description="Signs visitors' tokens, seals one-time codes; generated into data_dir/secret.key",
     )
     embedding_model: str | None = Field(None, description="Sentence-embedding model; none: the trained one")
     serve_actions: bool = Field(True, description="Answer the bot's action calls in this process")
@@ -71,6 +73,23 @@ class Settings(BaseSettings):
         180,
         ge=1,
         description="Days that what was misunderstood is kept for labelling, without personal data",
+    )
+    session_idle_minutes: int = Field(
+        120, ge=5, le=1_440, description="Minutes without use after which a log-in of the console ends"
+    )
+    session_hours: int = Field(
+        14, ge=1, le=72, description="Hours after which a log-in of the console ends, used or not"
+    )
+    totp_roles: Annotated[list[str], NoDecode] = Field(
+        [], description="Roles that must log in with a one-time code too, comma separated"
+    )
+    retention_conversation_days: int = Field(
+        730, ge=0, description="Days after which what was said in chats is erased; 0: never"
+    )
+    retention_ticket_days: int = Field(
+        1_825,
+        ge=0,
+        description="Days after a ticket's end after which its contact data is erased; 0: never",
     )
     dossier_url: str = Field("", description="Base address of the one-stop system; empty: not connected")
     dossier_token: SecretStr = Field(SecretStr(""), description="Bearer token for the one-stop system")
@@ -116,11 +135,18 @@ class Settings(BaseSettings):
     )
     otel_share: float = Field(1.0, ge=0, le=1, description="Share of messages that are traced")
 
-    @field_validator("chat_origins", "metrics_networks", mode="before")
+    @field_validator("chat_origins", "metrics_networks", "totp_roles", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("totp_roles")
+    @classmethod
+    def _known_roles(cls, value: list[str]) -> list[str]:
+        if unknown := set(value) - set(ROLES):
+            raise ValueError(f"TOTP_ROLES names roles that do not exist: {', '.join(sorted(unknown))}")
         return value
 
     @field_validator("embedding_model", "internal_token", "secret_key", "metrics_token", mode="before")

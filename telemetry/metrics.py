@@ -32,6 +32,10 @@ send_failures = Counter(
     "hotline_send_failures_total", "Tries to send that failed, by reason", ["channel", "result", "reason"]
 )
 dead_letters = Counter("hotline_dead_letters_total", "Messages that were given up", ["direction"])
+erased_records = Counter(
+    "hotline_erased_records_total", "Conversations and tickets whose personal data was erased", ["why"]
+)
+retention_runs = Counter("hotline_retention_runs_total", "Runs of the retention rules", ["result"])
 responses = Counter("hotline_http_responses_total", "HTTP responses", ["surface", "status"])
 
 receive_seconds = Histogram(
@@ -67,6 +71,10 @@ build = Gauge("hotline_build_info", "Always 1; the labels say what runs", ["vers
 
 def _begin_at_zero() -> None:
     """Show what an alert counts from the start: a series that is born with its first event never grew."""
+    for why in ("request", "conversation_rule", "ticket_rule"):
+        erased_records.labels(why)
+    for result in ("done", "failed"):
+        retention_runs.labels(result)
     for direction in ("in", "out"):
         dead_letters.labels(direction)
     for kind in ("113", "114", "115"):

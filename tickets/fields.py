@@ -36,6 +36,19 @@ def _phrases() -> list[tuple[int, str, str]]:
     ]
 
 
+@cache
+def groups() -> dict[str, dict[str, int]]:
+    """Return the groups of fields by name, each with its fields and their group's number."""
+    with _FILE.open(encoding="utf-8") as lines:
+        found = yaml.safe_load(lines)["groups"]
+    return {group["name"]: {field["name"]: group["number"] for field in group["fields"]} for group in found}
+
+
+def group_of(field: str) -> int | None:
+    """Return the number of the group a field belongs to, None for an unknown one."""
+    return next((members[field] for members in groups().values() if field in members), None)
+
+
 def _plain(text: str) -> str:
     return " ".join(_WORD.findall(strip_marks(normalise(text)).lower()))
 

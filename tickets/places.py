@@ -246,3 +246,10 @@ def spans(text: str) -> list[tuple[int, int]]:
         for mention in _mentions(text, names)
         if mention.kind is not None or mention.key in units.districts or mention.key in units.new
     ]
+
+
+@cache
+def units() -> dict[str, str]:
+    """Return the communes and wards of 2025 by code, in the order of their names."""
+    found = [new for news in _gazetteer().new.values() for new in news]
+    return {unit.code: unit.name for unit in sorted(found, key=lambda unit: _key(unit.name))}

@@ -12,6 +12,7 @@ import actions.learning.models as _learning
 import conversations.desk.models as _desk
 import conversations.media.models as _media
 import conversations.models as _conversations
+import database.personal_data as _personal_data
 import kb_index.models as _knowledge
 import tickets.models as _tickets
 from api.settings import Settings
@@ -20,12 +21,17 @@ from database.base import Base
 from database.engine import Database
 
 # Importing a model is what makes its table known.
-TABLES = (_accounts, _conversations, _desk, _knowledge, _learning, _media, _tickets)
+TABLES = (_accounts, _conversations, _desk, _knowledge, _learning, _media, _personal_data, _tickets)
 
 
-def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
-    """Leave out each database's own index of words: SQLite's tables for it, PostgreSQL's index."""
-    return kind not in ("table", "index") or not (name or "").startswith("search_words")
+def is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    """Tell whether something found in the database is to be compared with the models.
+
+    What a database keeps for full-text search ("…_fts", "search_words…") is its own: made by statements, not
+    by models.
+    """
+    is_search = "_fts" in (name or "") or (name or "").startswith("search_words")
+    return kind not in ("table", "index") or not is_search
 
 
 def migrate(connection: Connection) -> None:
@@ -33,8 +39,8 @@ def migrate(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
+        include_name=is_ours,
         # SQLite cannot alter most things in place; batch mode copies the table.
-        include_name=_is_ours,
         render_as_batch=connection.dialect.name == "sqlite",
         transaction_per_migration=False,
     )

@@ -66,6 +66,12 @@ class People:
         async with self._database.read() as session:
             return await repository.contacts(session, [conversation_id])
 
+    async def names(self, conversation_ids: Sequence[str]) -> dict[str, str]:
+        """Return the names citizens have given, by conversation; one query for all of them."""
+        async with self._database.read() as session:
+            known = await repository.contacts(session, conversation_ids)
+        return {contact.conversation_id: contact.name for contact in reversed(known) if contact.name}
+
     async def by_number(self, number: str) -> Contacted:
         """Return what is known of a telephone number, for the form of a call.
 

@@ -22,6 +22,11 @@ async def find(session: AsyncSession, file_id: str) -> StoredFileRow | None:
     return await session.get(StoredFileRow, file_id)
 
 
+async def find_all(session: AsyncSession, ids: Sequence[str]) -> list[StoredFileRow]:
+    """Return files by id."""
+    return list(await session.scalars(select(StoredFileRow).where(StoredFileRow.id.in_(ids))))
+
+
 async def find_by_client_id(
     session: AsyncSession, channel: str, external_user_id: str, client_id: str
 ) -> StoredFileRow | None:

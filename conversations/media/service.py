@@ -174,6 +174,11 @@ class Media:
             row = await repository.find(session, file_id)
         return _view(row) if row is not None else None
 
+    async def find_all(self, ids: Sequence[str]) -> list[StoredFile]:
+        """Return stored files by id, with one query."""
+        async with self._database.read() as session:
+            return [_view(row) for row in await repository.find_all(session, ids)]
+
     def path(self, file: StoredFile, *, small: bool = False) -> Path:
         """Return where a file's bytes lie; with `small` a picture's small copy."""
         return self._store.path(file.digest, file.id, small=small and file.kind == "image")

@@ -1,13 +1,23 @@
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
 
 import accounts.models
+from accounts.parts import Rules
+from accounts.schemas import OpenedSession, User, Visit
 from accounts.service import AccountService
-from database.engine import Database
+from database.base import new_id
+from database.engine import Database, sqlite_url
+from deploy.local.postgres import PrivatePostgres
+
+PASSWORD = "sông Ba mùa nước nổi"
+OFFICE = Visit("10.0.0.1")
+SECRET = "the instance's secret key"
 
 
 class HandClock:
@@ -21,6 +31,30 @@ class HandClock:
         self.time += timedelta(**span)
 
 
+def cheap_hasher() -> PasswordHasher:
+    """Real argon2id, at the least cost it allows."""
+    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+@pytest.fixture(scope="session")
+def accounts_postgres() -> Iterator[PrivatePostgres]:
+    with PrivatePostgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """Each test runs on both databases."""
+    url = sqlite_url(tmp_path / "1022.sqlite3")
+    if request.param == "postgresql":
+        server: PrivatePostgres = request.getfixturevalue("accounts_postgres")
+        url = server.create(new_id())
+    opened = Database(url)
+    await opened.create_all()
+    yield opened
+    await opened.close()
+
+
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
@@ -28,5 +62,34 @@ def clock() -> HandClock:
 
 @pytest.fixture
 def accounts(database: Database, clock: HandClock) -> AccountService:
-    # Real argon2id, at the least cost it allows.
-    return AccountService(database, clock, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    return AccountService(database, clock, cheap_hasher(), secret=SECRET)
+
+
+@pytest.fixture
+def strict_accounts(database: Database, clock: HandClock) -> AccountService:
+    """The same accounts, where administrators need a one-time code."""
+    rules = Rules(totp_roles=frozenset({"administrator"}))
+    return AccountService(database, clock, cheap_hasher(), secret=SECRET, rules=rules)
+
+
+async def ready_admin(accounts: AccountService) -> User:
+    token = await accounts.create_first_admin()
+    assert token is not None
+    return await accounts.set_password(token, PASSWORD)
+
+
+async def ready_user(
+    accounts: AccountService, login: str = "lan", *, roles: tuple[str, ...] = ("operator",), actor: str = "x"
+) -> User:
+    _, token = await accounts.users.invite(
+        login=login, name=f"Chị {login}", roles=roles, agency="So Y te", actor=actor
+    )
+    return await accounts.set_password(token, PASSWORD)
+
+
+async def entered(
+    accounts: AccountService, login: str = "admin", visit: Visit = OFFICE, password: str = PASSWORD
+) -> OpenedSession:
+    opened = await accounts.log_in(login, password, visit)
+    assert isinstance(opened, OpenedSession)
+    return opened

@@ -69,4 +69,5 @@ def test_every_kind_of_ticket_has_its_words(kind: str) -> None:
 
 @pytest.mark.parametrize("state", [state.value for state in TicketState])
 def test_every_state_of_a_ticket_can_be_told(state: str) -> None:
-    assert "GL-1" in say(f"dialogue.ticket.state.{state}", code="GL-1", opened="", since="", hours=8)
+    words = {"code": "GL-1", "opened": "", "since": "", "agency": "", "hours": 8}
+    assert "GL-1" in say(f"dialogue.ticket.state.{state}", **words)

@@ -2,6 +2,34 @@
 
 from __future__ import annotations
 
-from api.routers.console import conversations, login, tickets
+from api.routers.console import (
+    account,
+    audit,
+    calls,
+    conversations,
+    events,
+    knowledge,
+    login,
+    people,
+    privacy,
+    replies,
+    reports,
+    tickets,
+    users,
+)
 
-ROUTERS = (login.router, conversations.router, tickets.router)
+ROUTERS = (
+    login.router,
+    conversations.router,
+    replies.router,
+    people.router,
+    reports.router,
+    calls.router,
+    knowledge.router,
+    events.router,
+    tickets.router,
+    account.router,
+    users.router,
+    audit.router,
+    privacy.router,
+)
