@@ -20,6 +20,7 @@ from api.routers import actions, chat, chat_files, console, follow, health, metr
 from api.services import Services, build_services
 from api.settings import Settings
 from api.templating import page
+from api.uploads import LARGEST_UPLOAD
 from telemetry import tracing
 from vntext.catalogue import say
 
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 JSON_LIMIT = 1024 * 1024
 """Bytes of the largest body any entrance reads, but for files."""
 
+_UPLOADS = ("/chat/files", "/console/files")
 _STATIC = Path(__file__).parent.parent / "web" / "static"
 
 
@@ -68,7 +70,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     install_errors(app)
     _install_console_errors(app)
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, limit=JSON_LIMIT, streamed={"/chat/files": chat_files.LARGEST_UPLOAD})
+    app.add_middleware(BodyLimit, limit=JSON_LIMIT, streamed=dict.fromkeys(_UPLOADS, LARGEST_UPLOAD))
     app.add_middleware(ChatCors, origins=settings.chat_origins)
     app.add_middleware(RequestContext)
     for surface in (health, metrics, chat, chat_files, actions, pages, follow):

@@ -20,8 +20,8 @@ from database.clock import Clock, local
 from database.engine import Database
 from database.personal_data import Found, Holder, Person
 from telemetry import metrics
+from tickets import codes
 from tickets.personal_data import TicketHolder
-from tickets.service import normal_code
 from vntext.catalogue import say
 from vntext.phones import find_phones
 
@@ -116,9 +116,10 @@ class PersonalData:
         if way == "phone":
             phone, users = _phone(value)
         elif way == "ticket":
-            code = normal_code(value)
-            if code is None:
+            typed = codes.read(value)
+            if typed is None or not typed.is_right:
                 raise InvalidClueError(value)
+            code = typed.number
         else:
             users = ids = {value.strip()} - {""}
         conversations = await self.conversations.find(ids=ids, users=users)

@@ -34,7 +34,8 @@ from connectors.webchat.visitors import Visitors
 from connectors.zalo.channel import ZaloChannel
 from conversations.bot_pool import BotPool
 from conversations.core import ConversationCore
-from conversations.desk import Desk
+from conversations.desk.hours import DeskHours
+from conversations.desk.service import Desk
 from conversations.events import LiveEvents
 from conversations.intake import ChannelIntake
 from conversations.media.download import Downloader
@@ -149,6 +150,7 @@ class Services:
         if self.settings.serve_actions and self.actions is None:
             await self._try_actions()
         if self._actions_only:
+            self.core.waits.start()
             return
         await self.core.start(worker=self.settings.run_worker)
         await self._open_credentials()
@@ -216,7 +218,7 @@ class Services:
         # Imported here: a process that serves no actions needs neither the index nor the model.
         from actions.dossiers import DossierClient, HttpDossiers, UnconnectedDossiers
         from actions.server import ActionServer
-        from actions.services import DeskHours, Office
+        from actions.services import Office
         from actions.services import Services as ActionServices
         from kb_index.service import KnowledgeBase
 
@@ -233,10 +235,17 @@ class Services:
             reception_address=settings.reception_address,
             reception_hours=settings.reception_hours,
             retention=settings.retention,
-            hours=DeskHours(always_open=settings.desk_always_open),
+            hours=_hours(settings),
         )
         self.actions = ActionServer(
-            ActionServices(self.knowledge, self.tickets, dossiers, self.clock, office=office)
+            ActionServices(
+                self.knowledge,
+                self.tickets,
+                dossiers,
+                self.clock,
+                office=office,
+                waits=self.core.waits,
+            )
         )
         self._tasks.append(
             asyncio.create_task(self._refresh_for_ever(self.knowledge), name="knowledge-refresh")
@@ -294,6 +303,8 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         bot,
         join_pieces=settings.join_pieces,
         concurrency=settings.worker_concurrency,
+        hours=_hours(settings),
+        silence=timedelta(minutes=settings.operator_silence_minutes),
         media=media,
         download=Downloader(LARGEST_FILE, allowed=settings.attachment_hosts),
         observer=health,
@@ -357,6 +368,10 @@ async def get_services(request: Request) -> Services:
     """Return the process's parts, for routers. A coroutine: a plain function would be run in a thread."""
     services: Services = request.app.state.services
     return services
+
+
+def _hours(settings: Settings) -> DeskHours:
+    return DeskHours(always_open=settings.desk_always_open)
 
 
 def _instance(database: Database) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from conversations import repository, sending_repository
+from conversations.desk.repository import WITH_BOT
 from conversations.repository import Row
 from conversations.schemas import Capabilities, InboundMessage
 from database.base import new_id
@@ -55,7 +56,7 @@ def started_anew(conversation: Row, now: datetime) -> dict[str, Any]:
         return {}
     changes: dict[str, Any] = {"session": conversation["session"] + 1, "closed_at": None}
     if conversation["owner"] == "person":
-        changes |= {"owner": "bot", "assigned_to": None, "unread": 0, "handoff_reason": None}
+        changes |= WITH_BOT
     return changes
 
 

@@ -10,7 +10,16 @@ from conversations.bot_client import Bot
 from conversations.channel import Channel
 from conversations.circuit import ChannelObserver
 from conversations.claims import ClaimNames
-from conversations.desk import Desk
+from conversations.desk.calls import Calls
+from conversations.desk.canned import CannedAnswers
+from conversations.desk.hours import DeskHours
+from conversations.desk.notes import Notes
+from conversations.desk.ownership import SILENCE
+from conversations.desk.people import People
+from conversations.desk.presence import Presence
+from conversations.desk.search import Search
+from conversations.desk.service import Desk
+from conversations.desk.waiting import WaitTimes
 from conversations.dispatch import Dispatcher
 from conversations.events import LiveEvents
 from conversations.intake import ChannelIntake
@@ -20,7 +29,6 @@ from conversations.media.service import Media
 from conversations.outbox import ECHO_PATIENCE, Outbox
 from conversations.outgoing import no_files
 from conversations.redis_link import RedisLink
-from conversations.rerouting import People
 from conversations.service import SETTLE, Inbox
 from conversations.withdrawals import Learned
 from conversations.worker import Worker
@@ -42,11 +50,16 @@ class ConversationCore:
         concurrency: conversations worked on at once in this process.
         media: keeps files; without it none is sent or fetched.
         download: fetches attachments from where their provider has them; None: nobody does.
-        people: knows which conversations are one person's.
         observer: keeps count of what passes through the channels.
         learned: forgets what was learned from messages that are taken back.
         settle: how long a message waits for earlier ones where the provider delivers out of order.
         echo_patience: how long a message that may have gone out waits for its echo.
+        hours: when somebody is at the desk.
+        silence: how long an operator may keep a citizen waiting.
+
+    Attributes:
+        desk, notes, canned, people, calls, presence, search: what operators work with.
+        waits: how long people wait for them.
     """
 
     def __init__(
@@ -61,22 +74,24 @@ class ConversationCore:
         concurrency: int = 8,
         media: Media | None = None,
         download: Downloader | None = None,
-        people: People | None = None,
         observer: ChannelObserver | None = None,
         learned: Learned | None = None,
         settle: timedelta = SETTLE,
         echo_patience: timedelta = ECHO_PATIENCE,
+        hours: DeskHours | None = None,
+        silence: timedelta = SILENCE,
     ) -> None:
         self._channels = {channel.name: channel for channel in channels}
         claims = self._claims = ClaimNames()
         self.events = LiveEvents(redis)
+        self.people = People(database, clock, self.events)
         self.outbox = Outbox(
             database,
             clock,
             self._channels,
             claims,
             find_file=media.outbound if media is not None else no_files,
-            people=people,
+            people=self.people,
             observer=observer,
             echo_patience=echo_patience,
         )
@@ -107,9 +122,17 @@ class ConversationCore:
             learned=learned,
             observer=observer,
         )
-        self.desk = Desk(database, clock, self.outbox, self.events)
+        self.search = Search(database, clock)
+        self.waits = WaitTimes(database, clock, hours)
+        self.desk = Desk(
+            database, clock, self.outbox, self.events, self.search, self.waits, self._windows, silence=silence
+        )
+        self.notes = Notes(database, clock, self.events)
+        self.canned = CannedAnswers(database, clock)
+        self.calls = Calls(database, clock, self.events)
+        self.presence = Presence(redis, self.events)
         self.dispatcher = Dispatcher(
-            database, clock, bot, self.outbox, self.events, claims, join_pieces=join_pieces
+            database, clock, bot, self.outbox, self.events, claims, self.waits, join_pieces=join_pieces
         )
         self.worker = Worker(
             database,
@@ -122,6 +145,10 @@ class ConversationCore:
             self.outbox,
             concurrency=concurrency,
         )
+
+    def _windows(self) -> dict[str, timedelta]:
+        every = {name: channel.capabilities.window for name, channel in self._channels.items()}
+        return {name: window for name, window in every.items() if window is not None}
 
     def add_channel(self, channel: Channel) -> None:
         """Send the messages of a channel through this connector."""
@@ -138,8 +165,10 @@ class ConversationCore:
         self.outbox.start()
         if self.fetcher is not None:
             self.fetcher.start()
+        self.waits.start()
         if worker:
             await self.worker.start()
+            self.search.start()
 
     async def stop(self) -> None:
         """Finish what is under way, then stop: first the work, then the sending, then the events."""
@@ -147,6 +176,8 @@ class ConversationCore:
             await self.fetcher.stop()
         await self.announcer.stop()
         await self.worker.stop()
+        await self.search.stop()
+        await self.waits.stop()
         await self.outbox.stop()
         await self.events.stop()
         self._claims.retire()

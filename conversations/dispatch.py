@@ -14,10 +14,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from conversations import fragments, replies, repository, watch
 from conversations.bot_client import Bot, BotRequest
 from conversations.claims import ClaimNames
+from conversations.desk import repository as desk_repository
+from conversations.desk.handoffs import handoff_record
+from conversations.desk.waiting import WaitTimes
 from conversations.errors import BotError
 from conversations.events import DESK, LiveEvents
 from conversations.job import LEASE, Job
@@ -67,6 +71,7 @@ class Dispatcher:
         outbox: sends the answers, and knows what each channel can show.
         events: tells consoles and open chats.
         claims: names for this process's claims.
+        waits: when a person will answer, for those who are handed over.
         join_pieces: False reads every message by itself and at once (evaluation).
     """
 
@@ -78,6 +83,7 @@ class Dispatcher:
         outbox: Outbox,
         events: LiveEvents,
         claims: ClaimNames,
+        waits: WaitTimes,
         *,
         join_pieces: bool = True,
     ) -> None:
@@ -87,6 +93,7 @@ class Dispatcher:
         self._outbox = outbox
         self._events = events
         self._claims = claims
+        self._waits = waits
         self._join_pieces = join_pieces
 
     async def handle(self, conversation_id: str) -> Outcome:
@@ -126,13 +133,13 @@ class Dispatcher:
     async def _decide(self, job: Job) -> Reply:
         if job.head["attempts"] >= _MOST_ATTEMPTS:
             # It has brought the process down before, or the database keeps failing: people look at it.
-            return replies.bot_failed("too_many_attempts")
+            return replies.bot_failed("too_many_attempts", self._waits.sentence())
         try:
             return await self._reply(job)
         except BotError as error:
             watch.bot_failed(error)
             log.warning("bot_failed", reason=error.reason, message_id=job.head["id"])
-            return replies.bot_failed(error.reason)
+            return replies.bot_failed(error.reason, self._waits.sentence())
 
     async def _reply(self, job: Job) -> Reply:
         text = fragments.joined_text(job.group)
@@ -145,9 +152,10 @@ class Dispatcher:
             return replies.held_by_person()
         if owner == "queue":
             if not _wants_bot_back(text, postback):
-                return replies.waiting(await self._position_if_untold(job.conversation))
+                position = await self._position_if_untold(job.conversation)
+                return replies.waiting(position, self._waits.sentence())
             postback = RETURN_TO_BOT
-        elif (gate := _gate(job, text, postback)) is not None:
+        elif (gate := _gate(job, text, postback, self._waits.sentence())) is not None:
             return gate
         reply = replies.from_bot(await self._ask(job, text, postback))
         return reply if owner == "bot" else _returned(reply)
@@ -156,7 +164,9 @@ class Dispatcher:
         if conversation["queue_told_at"] is not None or conversation["waiting_since"] is None:
             return None
         async with self._database.read() as session:
-            return await repository.queue_position(session, conversation["waiting_since"])
+            return await repository.queue_position(
+                session, conversation["waiting_since"], urgent=conversation["urgent"]
+            )
 
     async def _ask(self, job: Job, text: str, postback: str | None) -> Any:
         conversation, head = job.conversation, job.head
@@ -218,8 +228,12 @@ class Dispatcher:
             elif current["owner"] == "person" and not reply.even_if_held:
                 # Somebody took the conversation while the bot was thinking: it says nothing more.
                 messages = ()
+                changes |= _kept_waiting(current, job, now)
             else:
                 changes |= _owner_changes(current, reply, now)
+                if changes.get("owner") == "queue":
+                    changes["handoff"] = await handoff_record(session, job, reply, now)
+                await self._note_owner(session, current, reply, changes)
             delivery = self._outbox.begin(current, now) if messages else None
             if delivery is not None:
                 changes |= delivery.changes
@@ -241,6 +255,19 @@ class Dispatcher:
             self._outbox.deliver_soon(current, unsent, delivery)
         await self._tell(current, changes.get("owner", current["owner"]))
         return Outcome(handled=True, has_more=any(row["direction"] == "in" for row in rows))
+
+    async def _note_owner(
+        self, session: AsyncSession, current: Row, reply: Reply, changes: dict[str, Any]
+    ) -> None:
+        """Write down that the conversation goes to the queue, or leaves it."""
+        now = self._clock.now()
+        if changes.get("owner") == "queue":
+            reason = str(changes["handoff_reason"])
+            await desk_repository.add_event(
+                session, current, "handed_over", actor="bot", at=now, reason=reason
+            )
+        elif changes.get("owner") == "bot":
+            await desk_repository.add_event(session, current, "left_queue", actor="citizen", at=now)
 
     async def _close_group(self, session: Any, job: Job, turn: dict[str, Any], failed: bool) -> bool:
         """Close the messages; return whether any of them was still open."""
@@ -275,8 +302,8 @@ def _held(group: list[Row], now: datetime) -> float:
     return max(0.0, (until - now).total_seconds()) if until is not None else 0.0
 
 
-def _gate(job: Job, text: str, postback: str | None) -> Reply | None:
-    """Return the answer of a gate before the bot, None when the bot is to answer."""
+def _gate(job: Job, text: str, postback: str | None, when: str) -> Reply | None:
+    """Return the answer of a gate before the bot, None when the bot is to answer; a person answers `when`."""
     if postback is not None:
         return None
     payload: dict[str, Any] = job.head["payload"] or {}
@@ -289,7 +316,7 @@ def _gate(job: Job, text: str, postback: str | None) -> Reply | None:
         if is_in_form and files:
             return None
         attachments = payload.get("attachments") or [{"kind": job.head["kind"]}]
-        return replies.unreadable_kind(attachments[0]["kind"], files)
+        return replies.unreadable_kind(attachments[0]["kind"], files, when)
     # Inside a form "John Smith" or "Ia Der" is an answer, not another language.
     is_form_answer = previous.get("route") == "ticket" and len(text.split()) <= _FORM_ANSWER_WORDS
     language = decide(text)
@@ -326,7 +353,7 @@ def _owner_changes(current: Row, reply: Reply, now: Any) -> dict[str, Any]:
     if reply.extra.get("told"):
         changes["queue_told_at"] = now
     if reply.extra.get("returned") and current["owner"] == "queue":
-        changes |= {"owner": "bot", "waiting_since": None, "handoff_reason": None, "queue_told_at": None}
+        changes |= {**desk_repository.WITH_BOT, "unread": current["unread"], "urgent": current["urgent"]}
     if reply.hand_over is not None and current["owner"] == "bot":
         changes |= {
             "owner": "queue",
@@ -336,6 +363,14 @@ def _owner_changes(current: Row, reply: Reply, now: Any) -> dict[str, Any]:
             "unread": current["unread"] + 1,
         }
     return changes
+
+
+def _kept_waiting(current: Row, job: Job, now: datetime) -> dict[str, Any]:
+    """Return what changes when the citizen says something to the person who holds the conversation."""
+    return {
+        "waiting_since": current["waiting_since"] or job.head["created_at"],
+        "silent_since": current["silent_since"] or now,
+    }
 
 
 def _milliseconds(span: timedelta) -> int:

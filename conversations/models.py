@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     ForeignKey,
     Index,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     literal_column,
     text,
 )
@@ -26,11 +28,17 @@ from database.base import Base, JsonColumn, UtcDateTime
 _OPEN = text("state IN ('received', 'processing', 'pending')")
 _WORKED_ON = text("work_claim IS NOT NULL")
 _SENT_FROM = text("send_claim IS NOT NULL")
+_SILENT = text("silent_since IS NOT NULL")
+_UNSENT = text("direction = 'out' AND state = 'failed'")
 _HANDLED = text("direction = 'in' AND handled_at IS NOT NULL")
 
 
 class ConversationRow(Base):
     """One person on one channel. Kept for ever; a `session` is one stretch of talk inside it.
+
+    `waiting_since` says since when the citizen waits for a person's word, in the queue and also while
+    somebody holds the conversation; `silent_since` since when that holder lets them wait. `handoff` is the
+    record of the last hand-over (`desk.schemas.Handoff`), `person_id` the person it is known to be of.
 
     `work_claim` and `send_claim` say which process handles the conversation's inbound messages, or sends its
     outbound ones, until when. They are leases: whoever finishes checks that the claim is still its own.
@@ -42,6 +50,9 @@ class ConversationRow(Base):
         UniqueConstraint("channel", "external_user_id"),
         CheckConstraint("owner IN ('bot', 'queue', 'person')", name="owner"),
         Index("ix_conversations_owner_waiting", "owner", "waiting_since"),
+        Index("ix_conversations_owner_activity", "owner", "last_activity_at"),
+        # Conversations whose holder keeps the citizen waiting; looked through every few seconds.
+        Index("ix_conversations_silent", "silent_since", sqlite_where=_SILENT, postgresql_where=_SILENT),
         Index("ix_conversations_last_activity", "last_activity_at"),
         # Held by few conversations at any time; looked through every few seconds.
         Index(
@@ -64,7 +75,12 @@ class ConversationRow(Base):
     last_author: Mapped[str] = mapped_column(String(16), default="citizen")
     unread: Mapped[int] = mapped_column(Integer, default=0)
     waiting_since: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    silent_since: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    urgent: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     handoff_reason: Mapped[str | None] = mapped_column(String(500))
+    handoff: Mapped[dict[str, Any] | None] = mapped_column(JsonColumn)
+    last_held_by: Mapped[str | None] = mapped_column(String(32))
+    person_id: Mapped[str | None] = mapped_column(String(32), index=True)
     queue_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     work_claim: Mapped[str | None] = mapped_column(String(120))
@@ -97,6 +113,8 @@ class MessageRow(Base):
         ),
         Index("ix_messages_open", "conversation_id", "state", sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index("ix_messages_open_created", "created_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
+        # What never arrived; shown until somebody has seen to it.
+        Index("ix_messages_failed", "conversation_id", sqlite_where=_UNSENT, postgresql_where=_UNSENT),
         # Read in order by whoever learns from what was said (see `past_turns`).
         Index("ix_messages_handled", "handled_at", "id", sqlite_where=_HANDLED, postgresql_where=_HANDLED),
     )

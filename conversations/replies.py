@@ -83,27 +83,27 @@ def held_by_person() -> Reply:
     return Reply((), _turn("handoff", held_by="person"))
 
 
-def waiting(position: int | None) -> Reply:
-    """The conversation waits for a person; with a position the citizen is told where they stand."""
+def waiting(position: int | None, when: str = "") -> Reply:
+    """The conversation waits for a person; with a position the citizen is told it, and `when`."""
     turn = _turn("handoff", held_by="queue")
     if position is None:
         return Reply((), turn)
-    return Reply((queue_message(position, turn),), turn, author="system", extra={"told": True})
+    return Reply((queue_message(position, when, turn),), turn, author="system", extra={"told": True})
 
 
-def queue_message(position: int, turn: Turn | None = None) -> BotMessage:
-    """Where somebody stands in the queue, with the way back to the bot."""
-    text = (
+def queue_message(position: int, when: str = "", turn: Turn | None = None) -> BotMessage:
+    """Where somebody stands in the queue and when a person will answer, with the way back to the bot."""
+    place = (
         say("conversation.queue.first")
         if position == 1
         else say("conversation.queue.position", position=position)
     )
     back = Button(title=say("conversation.queue.back_button"), payload=RETURN_TO_BOT)
-    return BotMessage(text=text, buttons=(back,), turn=turn)
+    return BotMessage(text=f"{place} {when}".strip(), buttons=(back,), turn=turn)
 
 
-def unreadable_kind(kind: str, files: Sequence[Mapping[str, str]] = ()) -> Reply:
-    """A picture, file, video or sticker without a word; a voice message goes to a person.
+def unreadable_kind(kind: str, files: Sequence[Mapping[str, str]] = (), when: str = "") -> Reply:
+    """A picture, file, video or sticker without a word; a voice message goes to a person, who answers `when`.
 
     The turn remembers `files`, so that the next message can be a report with them.
     """
@@ -114,14 +114,16 @@ def unreadable_kind(kind: str, files: Sequence[Mapping[str, str]] = ()) -> Reply
         reason = None
         turn = _turn("unclear", kind=kind, attachments=list(files))
     text = say(f"conversation.kinds.{kind if kind in lookup('conversation.kinds') else 'empty'}")
+    if reason is not None:
+        text = f"{text} {when}".strip()
     return Reply((BotMessage(text=text, turn=turn),), turn, hand_over=reason)
 
 
-def bot_failed(code: str) -> Reply:
-    """The bot did not answer: a person will."""
+def bot_failed(code: str, when: str = "") -> Reply:
+    """The bot did not answer: a person will, `when`."""
     reason = say("conversation.bot_down.reason", code=code)
     turn = _turn("handoff", handoff={"reason": reason}, failure=code)
-    message = BotMessage(text=say("conversation.bot_down.text"), turn=turn)
+    message = BotMessage(text=f"{say('conversation.bot_down.text')} {when}".strip(), turn=turn)
     return Reply((message,), turn, hand_over=reason, failed=True)
 
 
@@ -172,7 +174,12 @@ def fitted(message: BotMessage, able: Capabilities) -> list[BotMessage]:
         text = "\n".join([text, "", *lines, say("conversation.choices.hint")])
     parts = split_text(text, able.max_text)
     return [
-        BotMessage(text=part, buttons=message.buttons if last else (), turn=message.turn)
+        BotMessage(
+            text=part,
+            buttons=message.buttons if last else (),
+            attachments=message.attachments if last else (),
+            turn=message.turn,
+        )
         for part, last in zip(parts, [False] * (len(parts) - 1) + [True], strict=True)
     ]
 

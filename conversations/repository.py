@@ -16,6 +16,7 @@ from sqlalchemy import (
     CursorResult,
     RowMapping,
     Table,
+    and_,
     bindparam,
     exists,
     func,
@@ -32,15 +33,14 @@ from conversations.models import IS_OPEN, ConversationRow, MessageRow
 from conversations.schemas import (
     Button,
     ConversationDetail,
-    ConversationFilter,
     ConversationView,
     MessageView,
 )
 from database.base import UtcDateTime
 
-_CONVERSATIONS = cast(Table, ConversationRow.__table__)
+CONVERSATIONS = cast(Table, ConversationRow.__table__)
 MESSAGES = cast(Table, MessageRow.__table__)
-C = _CONVERSATIONS.c
+C = CONVERSATIONS.c
 M = MESSAGES.c
 
 _IS_UNHANDLED = M.state.in_([literal_column("'received'"), literal_column("'processing'")])
@@ -52,7 +52,7 @@ Row = RowMapping | dict[str, Any]
 _INSERTS = {
     (name, table.name): dialect.insert(table).on_conflict_do_nothing()
     for name, dialect in (("postgresql", postgresql), ("sqlite", sqlite))
-    for table in (_CONVERSATIONS, MESSAGES)
+    for table in (CONVERSATIONS, MESSAGES)
 }
 
 
@@ -61,7 +61,8 @@ def insert_or_ignore(session: AsyncSession, table: Table) -> Any:
     return _INSERTS[session.get_bind().dialect.name, table.name]
 
 
-async def _changed(session: AsyncSession, statement: Any, values: dict[str, Any] | None = None) -> int:
+async def changed(session: AsyncSession, statement: Any, values: dict[str, Any] | None = None) -> int:
+    """Run a statement and return how many rows it changed."""
     result = await session.execute(statement, values)
     assert isinstance(result, CursorResult)
     return result.rowcount
@@ -74,15 +75,15 @@ _WHICH: BindParameter[str] = bindparam("which")
 """The id of the one row that is meant; other parameters of an UPDATE are the columns it sets."""
 
 _LOCK_BY_USER = (
-    select(_CONVERSATIONS)
+    select(CONVERSATIONS)
     .where(C.channel == bindparam("channel"), C.external_user_id == bindparam("user"))
     .with_for_update()
 )
-_FIND_BY_USER = select(_CONVERSATIONS).where(
+_FIND_BY_USER = select(CONVERSATIONS).where(
     C.channel == bindparam("channel"), C.external_user_id == bindparam("user")
 )
-_LOCK = select(_CONVERSATIONS).where(C.id == _WHICH).with_for_update()
-_CHANGE_CONVERSATION = update(_CONVERSATIONS).where(C.id == _WHICH)
+_LOCK = select(CONVERSATIONS).where(C.id == _WHICH).with_for_update()
+_CHANGE_CONVERSATION = update(CONVERSATIONS).where(C.id == _WHICH)
 
 
 async def lock_by_user(session: AsyncSession, channel: str, external_user_id: str) -> Row | None:
@@ -98,7 +99,7 @@ async def lock(session: AsyncSession, conversation_id: str) -> Row | None:
 
 async def create_conversation(session: AsyncSession, values: dict[str, Any]) -> None:
     """Insert a conversation; when another process was first, theirs stays."""
-    await session.execute(insert_or_ignore(session, _CONVERSATIONS), values)
+    await session.execute(insert_or_ignore(session, CONVERSATIONS), values)
 
 
 async def change_conversation(session: AsyncSession, conversation_id: str, /, **values: Any) -> None:
@@ -108,7 +109,7 @@ async def change_conversation(session: AsyncSession, conversation_id: str, /, **
 
 async def find(session: AsyncSession, conversation_id: str) -> ConversationView | None:
     """Return one conversation by id."""
-    row = (await session.execute(select(_CONVERSATIONS).where(C.id == conversation_id))).mappings().first()
+    row = (await session.execute(select(CONVERSATIONS).where(C.id == conversation_id))).mappings().first()
     return conversation_view(row) if row else None
 
 
@@ -119,39 +120,11 @@ async def find_by_user(session: AsyncSession, channel: str, external_user_id: st
     return conversation_view(row) if row else None
 
 
-async def list_conversations(
-    session: AsyncSession, wanted: ConversationFilter, *, limit: int, before: datetime | None
-) -> list[ConversationView]:
-    """Return conversations: the queue longest wait first, everything else newest activity first."""
-    query = select(_CONVERSATIONS)
-    if wanted.owner is not None:
-        query = query.where(C.owner == wanted.owner)
-    if wanted.assigned_to is not None:
-        query = query.where(C.assigned_to == wanted.assigned_to)
-    if wanted.channel is not None:
-        query = query.where(C.channel == wanted.channel)
-    if wanted.has_failed is not None:
-        failed = exists().where(M.conversation_id == C.id, M.direction == "out", M.state == "failed")
-        query = query.where(failed if wanted.has_failed else ~failed)
-    if wanted.owner == "queue":
-        query = query.order_by(C.waiting_since, C.id)
-    else:
-        if before is not None:
-            query = query.where(C.last_activity_at < before)
-        query = query.order_by(C.last_activity_at.desc(), C.id)
-    rows = (await session.execute(query.limit(limit))).mappings()
-    return [conversation_view(row) for row in rows]
-
-
-async def count_by_owner(session: AsyncSession) -> dict[str, int]:
-    """Return how many conversations the bot, the queue and people hold."""
-    rows = await session.execute(select(C.owner, func.count()).group_by(C.owner))
-    return {row[0]: row[1] for row in rows}
-
-
-async def queue_position(session: AsyncSession, waiting_since: datetime) -> int:
-    """Return the place in the queue, 1 for whoever has waited longest."""
-    query = select(func.count()).where(C.owner == "queue", C.waiting_since <= waiting_since)
+async def queue_position(session: AsyncSession, waiting_since: datetime, *, urgent: bool = False) -> int:
+    """Return the place in the queue, 1 for whoever is next: urgent ones first, then the longest wait."""
+    before = C.waiting_since <= waiting_since
+    ahead = and_(C.urgent, before) if urgent else or_(C.urgent, before)
+    query = select(func.count()).where(C.owner == "queue", ahead)
     return max(1, (await session.execute(query)).scalar_one())
 
 
@@ -161,32 +134,8 @@ async def detail(
     """Return a conversation with messages of it and, while it waits, its place in the queue."""
     position = None
     if conversation.owner == "queue" and conversation.waiting_since is not None:
-        position = await queue_position(session, conversation.waiting_since)
+        position = await queue_position(session, conversation.waiting_since, urgent=conversation.urgent)
     return ConversationDetail(conversation, messages, position)
-
-
-async def claim_for_person(session: AsyncSession, conversation_id: str, operator_id: str) -> bool:
-    """Give the conversation to an operator unless one holds it: one UPDATE decides who was first.
-
-    Held by a person without a name means that somebody answered in the provider's own tool.
-    """
-    statement = (
-        update(_CONVERSATIONS)
-        .where(C.id == conversation_id, or_(C.owner != "person", C.assigned_to.is_(None)))
-        .values(owner="person", assigned_to=operator_id, waiting_since=None, queue_told_at=None, unread=0)
-    )
-    return await _changed(session, statement) == 1
-
-
-async def waiting_untold(session: AsyncSession, since: datetime, limit: int) -> list[str]:
-    """Return conversations that wait since before `since` and have not been told where they stand."""
-    query = (
-        select(C.id)
-        .where(C.owner == "queue", C.waiting_since < since, C.queue_told_at.is_(None))
-        .order_by(C.waiting_since)
-        .limit(limit)
-    )
-    return list((await session.execute(query)).scalars())
 
 
 # --- claims -------------------------------------------------------------------------------------------------
@@ -194,16 +143,16 @@ async def waiting_untold(session: AsyncSession, since: datetime, limit: int) -> 
 
 _NOW = bindparam("now", type_=UtcDateTime())
 _CLAIM_WORK = (
-    update(_CONVERSATIONS)
+    update(CONVERSATIONS)
     .where(
         C.id == _WHICH,
         or_(C.work_until.is_(None), C.work_until < _NOW),
         exists().where(M.conversation_id == _WHICH, IS_OPEN, _IS_UNHANDLED),
     )
-    .returning(_CONVERSATIONS)
+    .returning(CONVERSATIONS)
 )
 _CLAIM_SEND = (
-    update(_CONVERSATIONS)
+    update(CONVERSATIONS)
     .where(
         C.id == _WHICH,
         or_(C.send_until.is_(None), C.send_until < _NOW),
@@ -214,9 +163,9 @@ _CLAIM_SEND = (
             or_(M.next_attempt_at.is_(None), M.next_attempt_at <= _NOW),
         ),
     )
-    .returning(_CONVERSATIONS)
+    .returning(CONVERSATIONS)
 )
-_HOLDS_SEND = update(_CONVERSATIONS).where(C.id == _WHICH, C.send_claim == bindparam("held"))
+_HOLDS_SEND = update(CONVERSATIONS).where(C.id == _WHICH, C.send_claim == bindparam("held"))
 
 
 async def claim_work(
@@ -240,13 +189,13 @@ async def claim_send(
 async def holds_send(session: AsyncSession, conversation_id: str, claim: str, until: datetime | None) -> bool:
     """Renew the send claim until `until`, or give it up with None; False when it is no longer ours."""
     left = {"send_claim": claim if until else None, "send_until": until}
-    return await _changed(session, _HOLDS_SEND, {"which": conversation_id, "held": claim, **left}) == 1
+    return await changed(session, _HOLDS_SEND, {"which": conversation_id, "held": claim, **left}) == 1
 
 
 async def release_work(session: AsyncSession, conversation_id: str, claim: str) -> None:
     """Give up a work claim that came to nothing."""
     await session.execute(
-        update(_CONVERSATIONS)
+        update(CONVERSATIONS)
         .where(C.id == conversation_id, C.work_claim == claim)
         .values(work_claim=None, work_until=None)
     )
@@ -262,10 +211,10 @@ async def claims(session: AsyncSession) -> set[str]:
 async def drop_claims(session: AsyncSession, held: Sequence[str]) -> None:
     """Free what processes that are known to be dead had claimed."""
     await session.execute(
-        update(_CONVERSATIONS).where(C.work_claim.in_(held)).values(work_claim=None, work_until=None)
+        update(CONVERSATIONS).where(C.work_claim.in_(held)).values(work_claim=None, work_until=None)
     )
     await session.execute(
-        update(_CONVERSATIONS).where(C.send_claim.in_(held)).values(send_claim=None, send_until=None)
+        update(CONVERSATIONS).where(C.send_claim.in_(held)).values(send_claim=None, send_until=None)
     )
 
 
@@ -274,7 +223,7 @@ async def unclaimed_work(session: AsyncSession, before: datetime, now: datetime,
     held = MESSAGES.alias("held")
     query = (
         select(M.conversation_id)
-        .join(_CONVERSATIONS, C.id == M.conversation_id)
+        .join(CONVERSATIONS, C.id == M.conversation_id)
         .where(
             IS_OPEN,
             _IS_UNHANDLED,
@@ -325,11 +274,12 @@ _FINISH_INBOUND = update(MESSAGES).where(M.id == _WHICH, _IS_UNHANDLED)
 _PENDING = select(MESSAGES).where(_OF, IS_OPEN, M.state == "pending").order_by(M.sequence).limit(_LIMIT)
 _HISTORY = select(MESSAGES).where(_OF, M.sequence > bindparam("after")).order_by(M.sequence).limit(_LIMIT)
 _LATEST = select(MESSAGES).where(_OF).order_by(M.sequence.desc()).limit(_LIMIT)
+_LATEST_BEFORE = _LATEST.where(M.sequence < bindparam("before"))
 
 
 async def add_inbound(session: AsyncSession, values: dict[str, Any]) -> bool:
     """Insert an inbound message; False when this provider message is already here."""
-    return await _changed(session, insert_or_ignore(session, MESSAGES), values) == 1
+    return await changed(session, insert_or_ignore(session, MESSAGES), values) == 1
 
 
 async def add_outbound(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
@@ -389,7 +339,7 @@ async def offered(session: AsyncSession, conversation_id: str, limit: int) -> li
 
 async def change_messages(session: AsyncSession, ids: Sequence[str], **values: Any) -> int:
     """Set columns of messages; return how many there were."""
-    return await _changed(session, _CHANGE_MESSAGES, {"ids": list(ids), **values})
+    return await changed(session, _CHANGE_MESSAGES, {"ids": list(ids), **values})
 
 
 async def mark_sent(session: AsyncSession, ids: Sequence[str], at: datetime) -> None:
@@ -409,7 +359,7 @@ async def finish_inbound(
 ) -> bool:
     """Close an inbound message; False when somebody else has closed it already."""
     values = {"which": message_id, "state": state, "turn": turn, "handled_at": at}
-    return await _changed(session, _FINISH_INBOUND, values) == 1
+    return await changed(session, _FINISH_INBOUND, values) == 1
 
 
 async def pending(session: AsyncSession, conversation_id: str, limit: int) -> list[Row]:
@@ -426,10 +376,15 @@ async def history(
     return [message_view(row) for row in (await session.execute(_HISTORY, values)).mappings()]
 
 
-async def latest(session: AsyncSession, conversation_id: str, limit: int) -> list[MessageView]:
-    """Return the newest messages, oldest first."""
-    values = {"conversation": conversation_id, "limit": limit}
-    rows = list((await session.execute(_LATEST, values)).mappings())
+async def latest(
+    session: AsyncSession, conversation_id: str, limit: int, *, before: int | None = None
+) -> list[MessageView]:
+    """Return the newest messages, or the newest of those before a sequence, oldest first."""
+    values: dict[str, Any] = {"conversation": conversation_id, "limit": limit}
+    query = _LATEST
+    if before is not None:
+        query, values = _LATEST_BEFORE, {**values, "before": before}
+    rows = list((await session.execute(query, values)).mappings())
     return [message_view(row) for row in reversed(rows)]
 
 

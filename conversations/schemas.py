@@ -222,10 +222,11 @@ class SendResult:
 
 
 class BotMessage(BaseModel):
-    """One message of the bot's answer; `turn` is the turn record of the action that said it."""
+    """One message to a citizen; `turn` is the turn record of the action that said it, where the bot did."""
 
     text: str = Field(default="", max_length=20_000)
     buttons: tuple[Button, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     turn: dict[str, Any] | None = None
 
 
@@ -303,7 +304,10 @@ class Sending:
 
 @dataclass(frozen=True, slots=True)
 class ConversationView:
-    """A conversation as the operators' list shows it; `sending` is known where the desk made the view."""
+    """A conversation as the operators' list shows it; `models.ConversationRow` says what the fields mean.
+
+    `sending` is known where the desk made the view.
+    """
 
     id: str
     channel: str
@@ -324,16 +328,33 @@ class ConversationView:
     last_heard_at: datetime | None = None
     unfollowed_at: datetime | None = None
     sending: Sending | None = None
+    silent_since: datetime | None = None
+    urgent: bool = False
+    handoff: dict[str, Any] | None = None
+    last_held_by: str | None = None
+    person_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationFilter:
-    """Which conversations the operators' list shows; None means any."""
+    """Which conversations the operators' list shows; None means any.
+
+    Attributes:
+        assigned_to: held by this operator.
+        has_failed: something an operator or the bot said never arrived.
+        unread: the citizen said something that the holder, or anybody, has not read.
+        window_closing: the provider soon takes nothing more from us, and the citizen waits.
+        text: words that were said, names, telephone numbers, codes of tickets; marks do not matter.
+    """
 
     owner: Owner | None = None
     assigned_to: str | None = None
     channel: str | None = None
     has_failed: bool | None = None
+    urgent: bool | None = None
+    unread: bool | None = None
+    window_closing: bool | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from conversations import arrival, fragments, replies, repository, watch
 from conversations.announce import Announcer
 from conversations.channel import Delivery
 from conversations.claims import ClaimNames
+from conversations.desk.repository import add_event
 from conversations.errors import StorageUnavailableError
 from conversations.events import DESK, LiveEvents
 from conversations.job import LEASE, Job
@@ -299,6 +300,7 @@ class Inbox:
             raise _Duplicate
         if self._files_come is not None:
             await fetch_repository.add(session, message_id, payload, now)
+        await self._note(session, conversation, changes, emergency, now)
         owner = changes.get("owner", conversation["owner"])
         changes |= {
             "last_message": preview(text) if taken_back is None else say("channels.withdrawn"),
@@ -335,6 +337,25 @@ class Inbox:
         return self._files_come is not None and any(
             fetch_repository.lies_elsewhere(file) for file in message.attachments
         )
+
+    async def _note(
+        self,
+        session: AsyncSession,
+        conversation: Row,
+        changes: dict[str, Any],
+        emergency: Reply | None,
+        now: datetime,
+    ) -> None:
+        """Write down that a session begins anew, or that an emergency puts it before others."""
+        if "session" in changes:
+            held_by = conversation["assigned_to"]
+            more = {"held_by": held_by} if held_by else {}
+            await add_event(session, conversation, "new_session", actor="citizen", at=now, **more)
+        if emergency is not None and not changes.get("urgent", conversation["urgent"]):
+            changes["urgent"] = True
+            await add_event(
+                session, conversation, "urgent", actor="system", at=now, reason=say("desk.emergency")
+            )
 
     async def _claim_work(
         self, session: AsyncSession, conversation: Row, row: dict[str, Any], now: datetime

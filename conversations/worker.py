@@ -21,7 +21,7 @@ from redis.exceptions import ResponseError
 from conversations import repository
 from conversations.announce import STREAM, Announcer
 from conversations.claims import ClaimNames
-from conversations.desk import Desk
+from conversations.desk.service import Desk
 from conversations.dispatch import Dispatcher, Outcome
 from conversations.job import Job
 from conversations.outbox import Outbox
@@ -55,7 +55,7 @@ class Worker:
         announcer: its local queue is read too.
         redis: the link to the stream.
         claims: names of claims, to free those of dead processes.
-        desk: tells people who wait where they stand.
+        desk: sees to it that nobody waits unseen.
         outbox: knows what the claims of dead processes may have left half done.
         concurrency: how many conversations are worked on at once.
     """
@@ -265,7 +265,7 @@ class Worker:
 
     async def _keep_house(self) -> None:
         await self._free_dead_claims()
-        await self._desk.tell_waiting()
+        await self._desk.keep_house()
         await self._redis.call(self._reclaim)
 
     async def _free_dead_claims(self) -> None:

@@ -48,7 +48,7 @@ def outbound_rows(
             "author_id": author_id,
             "channel": conversation["channel"],
             "idempotency_key": key if number == 0 else f"{key}:{number}",
-            "kind": "text",
+            "kind": part.attachments[0].kind if part.attachments and not part.text else "text",
             "text": part.text,
             "payload": _payload(part, able),
             "turn": part.turn,
@@ -101,10 +101,14 @@ async def say_in(
 
 def _payload(part: BotMessage, able: Capabilities) -> dict[str, Any]:
     """Return what is kept beside the text: also choices that are written out stay on record as offered."""
-    if not part.buttons:
-        return {}
-    payload: dict[str, Any] = {"buttons": [button.model_dump() for button in part.buttons]}
-    return {**payload, "listed": True} if must_be_listed(part.buttons, able) else payload
+    payload: dict[str, Any] = {}
+    if part.buttons:
+        payload["buttons"] = [button.model_dump() for button in part.buttons]
+        if must_be_listed(part.buttons, able):
+            payload["listed"] = True
+    if part.attachments:
+        payload["attachments"] = [file.model_dump(exclude_none=True) for file in part.attachments]
+    return payload
 
 
 def preview(text: str) -> str:

@@ -12,6 +12,7 @@ import actions.learning.models as _learning
 import connectors.credentials_store as _credentials
 import connectors.health_models as _health
 import connectors.uploads as _uploads
+import conversations.desk.models as _desk
 import conversations.intake_models as _intake
 import conversations.media.fetch_models as _fetches
 import conversations.media.models as _media
@@ -26,17 +27,19 @@ from database.engine import Database
 
 # Importing a model is what makes its table known.
 TABLES = (
-    _accounts, _conversations, _credentials, _fetches, _health, _intake, _knowledge, _learning, _media,
-    _personal_data, _tickets, _uploads,
+    _accounts, _conversations, _credentials, _desk, _fetches, _health, _intake, _knowledge, _learning,
+    _media, _personal_data, _tickets, _uploads,
 )  # fmt: skip
 
 
-def is_ours(name: str | None, _kind: str, _parents: object) -> bool:
+def is_ours(name: str | None, kind: str, _parents: object) -> bool:
     """Tell whether something found in the database is to be compared with the models.
 
-    What a database keeps for full-text search ("…_fts") is its own: made by statements, not by models.
+    What a database keeps for full-text search ("…_fts", "search_words…") is its own: made by statements, not
+    by models.
     """
-    return name is None or "_fts" not in name
+    is_search = "_fts" in (name or "") or (name or "").startswith("search_words")
+    return kind not in ("table", "index") or not is_search
 
 
 def migrate(connection: Connection) -> None:

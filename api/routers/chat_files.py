@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import FileResponse
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 
 from api.chat_messages import FileBody, slow_down
 from api.errors import PROBLEMS, Problem
 from api.files import file_response
 from api.routers.chat import ServicesHere, VisitorHere, address_of
+from api.uploads import read_upload
 from connectors.webchat.connector import CHANNEL
 from connectors.webchat.limits import Limit
-from conversations.media.service import LARGEST_FILE, Person, StoredFile
+from conversations.media.service import Person, StoredFile
 
 router = APIRouter(prefix="/chat/files", tags=["chat"], responses=PROBLEMS)
-
-_OVERHEAD = 16 * 1024
-"""Bytes a form may need around the file."""
-LARGEST_UPLOAD = LARGEST_FILE + _OVERHEAD
 
 _WINDOW_SECONDS = 600
 _FORM: dict[str, Any] = {
@@ -49,10 +42,6 @@ _FORM: dict[str, Any] = {
 }
 
 
-class _TooLarge(MultiPartException):
-    pass
-
-
 @router.post("", status_code=201, summary="Store a picture or a file", openapi_extra=_FORM)
 async def store_file(visitor: VisitorHere, request: Request, services: ServicesHere) -> FileBody:
     """Store a file, to be sent with a message: JPEG, PNG, WebP, GIF, HEIC; PDF, docx, xlsx, txt.
@@ -71,7 +60,7 @@ async def store_file(visitor: VisitorHere, request: Request, services: ServicesH
     if exceeded is not None:
         code = "too_many_files" if exceeded.name == "visitor-files" else "too_many_addresses"
         raise slow_down(code, _WINDOW_SECONDS)
-    client_id, name, content = await _read_form(request)
+    client_id, name, content = await read_upload(request)
     stored = await services.media.add(
         Person(CHANNEL, visitor), client_id=str(client_id), name=name, content=content
     )
@@ -103,45 +92,6 @@ async def read_file(
     if file is None:
         raise Problem(404, "file_gone")
     return file_response(services.media, file, small=small)
-
-
-async def _read_form(request: Request) -> tuple[UUID, str, bytes]:
-    """Return client_id, file name and content of an upload, never more than it may be."""
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise Problem(422, "file_missing")
-    parser = MultiPartParser(
-        request.headers, _limited(request.stream()), max_files=1, max_fields=4, max_part_size=1_024
-    )
-    try:
-        form = await parser.parse()
-    except _TooLarge as error:
-        raise Problem(413, "file_too_large") from error
-    except (MultiPartException, ValueError, LookupError) as error:
-        raise Problem(422, "invalid") from error
-    try:
-        file, client_id = form.get("file"), form.get("client_id")
-        if not isinstance(file, UploadFile):
-            raise Problem(422, "file_missing")
-        content = await file.read(LARGEST_FILE + 1)
-        return _uuid(client_id), (file.filename or "")[:1_000], content
-    finally:
-        await form.close()
-
-
-async def _limited(stream: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    size = 0
-    async for chunk in stream:
-        size += len(chunk)
-        if size > LARGEST_UPLOAD:
-            raise _TooLarge("too large")
-        yield chunk
-
-
-def _uuid(value: object) -> UUID:
-    try:
-        return UUID(value if isinstance(value, str) else "")
-    except ValueError as error:
-        raise Problem(422, "invalid") from error
 
 
 def _body(file: StoredFile, url: str) -> FileBody:

@@ -2,7 +2,7 @@
 
 Everything is started beside whatever runs, on a copy of the instance, so that nothing of it is kept. Visitors
 ask over HTTP and listen by server-sent events, as the chat widget does. Times are what a visitor waits. The
-method of each figure is in docs/BENCHMARKS.md.
+method of each figure is in docs/BENCHMARKS.md. `python -m deploy.bench desk` measures the operators' console.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from deploy.bench import desk
 from deploy.bench.bots import bots_compared
 from deploy.bench.cost import cost_of_a_message
 from deploy.bench.scenarios import Load, burst, open_and_active, steady, warm_up, without_bot
@@ -132,6 +133,8 @@ def _parts(values: dict[str, float]) -> str:
 
 def main() -> int:
     """Read the command line and measure."""
+    if sys.argv[1:2] == ["desk"]:
+        return desk.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="bench", description="Measures the whole running system.")
     parser.add_argument("--scenario", action="append", choices=list(SCENARIOS), help="only this one (repeat)")
     parser.add_argument("--db", choices=("sqlite", "postgres"), default="sqlite", help="the database")

@@ -325,7 +325,7 @@ async def test_operator_takes_answers_and_gives_back(
     received = await core.inbox.receive(write("xin chào"))
     await settle(core)
     conversation_id = received.conversation_id
-    [waiting] = await core.desk.list_conversations(ConversationFilter(owner="queue"))
+    [waiting] = (await core.desk.inbox(ConversationFilter(owner="queue"))).conversations
     assert waiting.id == conversation_id
     with pytest.raises(NotHeldError):
         await core.desk.reply(conversation_id, "op1", "Chào anh/chị", key="k1")

@@ -209,7 +209,7 @@ async def test_permanent_failure_is_shown_and_the_next_goes_on(
     assert (failed.state, failed.error) == ("failed", "blocked")
     from conversations.schemas import ConversationFilter
 
-    [shown] = await core.desk.list_conversations(ConversationFilter(has_failed=True))
+    [shown] = (await core.desk.inbox(ConversationFilter(has_failed=True))).conversations
     assert shown.id == received.conversation_id
 
 

@@ -21,7 +21,7 @@ from api.access import ServicesHere, seeing
 from api.console_page import console_page
 from api.services import Services
 from database.clock import LOCAL_ZONE, local
-from tickets.service import normal_code
+from tickets import codes
 from vntext.catalogue import lookup, say
 
 router = APIRouter(prefix="/console/audit", include_in_schema=False)
@@ -119,7 +119,7 @@ def csv_row(cells: list[str]) -> bytes:
 
 async def _filter(services: Services, wanted: Wanted) -> AuditFilter:
     target = wanted.record.strip() or None
-    if target is not None and normal_code(target) is not None:
+    if target is not None and codes.read(target) is not None:
         ticket = await services.tickets.find(target)
         target = ticket.id if ticket is not None else target
     return AuditFilter(

@@ -1,0 +1,133 @@
+"""SQL of the inbox: one query a page, whatever is asked for, and counts that read an index only."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal_column, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from conversations.desk.errors import BadPlaceError
+from conversations.desk.repository import FAIREST
+from conversations.desk.schemas import InboxCounts
+from conversations.repository import CONVERSATIONS, C, M, conversation_view
+from conversations.schemas import ConversationFilter, ConversationView
+
+_IS_UNSENT = (M.direction == literal_column("'out'"), M.state == literal_column("'failed'"))
+_MOST_FAILED = 1_000
+_CLOSING_WITHIN = timedelta(hours=2)
+
+
+async def page(
+    session: AsyncSession,
+    wanted: ConversationFilter,
+    *,
+    windows: Mapping[str, timedelta],
+    now: datetime,
+    after: str | None,
+    limit: int,
+) -> tuple[list[ConversationView], str | None]:
+    """Return conversations and the place to go on from: the queue in its order, else newest activity first.
+
+    Args:
+        session: the unit of work.
+        wanted: which ones; its text is not looked at.
+        windows: by channel, for how long after the citizen's word we may write.
+        now: the time, for the windows.
+        after: the place the page before ended at.
+        limit: the most conversations.
+
+    Raises:
+        BadPlaceError: `after` is none of ours.
+    """
+    query = select(CONVERSATIONS).where(*conditions(wanted, windows, now))
+    in_queue = wanted.owner == "queue"
+    if after is not None:
+        query = query.where(_behind(_read(after), in_queue=in_queue))
+    query = query.order_by(*(FAIREST if in_queue else (C.last_activity_at.desc(), C.id.desc())))
+    found = [conversation_view(row) for row in (await session.execute(query.limit(limit + 1))).mappings()]
+    if len(found) <= limit:
+        return found, None
+    last = found[limit - 1]
+    at = last.waiting_since if in_queue else last.last_activity_at
+    assert at is not None
+    return found[:limit], _written([last.urgent, at.isoformat(), last.id])
+
+
+def conditions(
+    wanted: ConversationFilter, windows: Mapping[str, timedelta], now: datetime
+) -> list[ColumnElement[bool]]:
+    """Return what a conversation must meet."""
+    found: list[ColumnElement[bool]] = []
+    if wanted.owner is not None:
+        found.append(C.owner == wanted.owner)
+    if wanted.assigned_to is not None:
+        found.append(C.assigned_to == wanted.assigned_to)
+    if wanted.channel is not None:
+        found.append(C.channel == wanted.channel)
+    if wanted.urgent is not None:
+        found.append(C.urgent.is_(wanted.urgent))
+    if wanted.unread is not None:
+        found.append(C.unread > 0 if wanted.unread else C.unread == 0)
+    if wanted.has_failed is not None:
+        failed = exists().where(M.conversation_id == C.id, *_IS_UNSENT)
+        found.append(failed if wanted.has_failed else ~failed)
+    if wanted.window_closing:
+        closing = [
+            and_(
+                C.channel == channel,
+                C.last_heard_at > now - window,
+                C.last_heard_at <= now - window + _CLOSING_WITHIN,
+            )
+            for channel, window in windows.items()
+        ]
+        found += [C.owner.in_(["queue", "person"]), or_(literal_column("1") == 0, *closing)]
+    return found
+
+
+async def counts(session: AsyncSession, operator_id: str) -> InboxCounts:
+    """Return the numbers beside the inbox's parts; what only the bot has is not looked at."""
+
+    def number(condition: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+    is_mine = and_(C.owner == "person", C.assigned_to == operator_id)
+    failed: Select[Any] = select(M.conversation_id).where(*_IS_UNSENT).distinct().limit(_MOST_FAILED)
+    query = select(
+        number(C.owner == "queue"),
+        number(and_(C.owner == "queue", C.urgent)),
+        number(C.owner == "person"),
+        number(is_mine),
+        number(and_(is_mine, C.unread > 0)),
+        select(func.count()).select_from(failed.subquery()).scalar_subquery(),
+    ).where(C.owner.in_(["queue", "person"]))
+    return InboxCounts(*(await session.execute(query)).one())
+
+
+def _behind(place: tuple[bool, datetime, str], *, in_queue: bool) -> ColumnElement[bool]:
+    urgent, at, last_id = place
+    if not in_queue:
+        return or_(C.last_activity_at < at, and_(C.last_activity_at == at, C.id < last_id))
+    same_rank = and_(
+        C.urgent.is_(urgent), or_(C.waiting_since > at, and_(C.waiting_since == at, C.id > last_id))
+    )
+    return or_(same_rank, C.urgent.is_(False)) if urgent else same_rank
+
+
+def _written(place: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+
+
+def _read(text: str) -> tuple[bool, datetime, str]:
+    try:
+        urgent, at, last_id = json.loads(base64.urlsafe_b64decode(text.encode()))
+        moment = datetime.fromisoformat(at)
+    except (ValueError, TypeError) as error:
+        raise BadPlaceError from error
+    if moment.tzinfo is None or not isinstance(last_id, str):
+        raise BadPlaceError
+    return bool(urgent), moment, last_id

@@ -1,0 +1,280 @@
+"""What operators see of the conversations and say in them. No HTTP, no SQL.
+
+Who has a conversation, and how it changes hands, is in `ownership`; what stands beside it (notes, canned
+answers, people, search, presence, calls) in modules of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from conversations import repository, windows
+from conversations.desk import inbox_repository
+from conversations.desk import repository as desk_repository
+from conversations.desk.ownership import SILENCE, Ownership, check_holder
+from conversations.desk.schemas import Entry, Handoff, Hit, InboxCounts, InboxPage, Thread
+from conversations.desk.search import Search
+from conversations.desk.waiting import WaitTimes
+from conversations.errors import ConversationNotFoundError, InvalidReplyError
+from conversations.events import DESK, LiveEvents
+from conversations.media.service import Person
+from conversations.outbox import Outbox
+from conversations.replies import queue_message
+from conversations.schemas import (
+    MAX_TEXT,
+    Attachment,
+    BotMessage,
+    ConversationFilter,
+    ConversationView,
+    MessageView,
+    clean_text,
+)
+from conversations.writing import say_in
+from database.base import new_id
+from database.clock import Clock
+from database.engine import Database
+
+_TOLD_AFTER = timedelta(seconds=60)
+_TOLD_AT_ONCE = 50
+_MOST_FILES = 10
+_MOST_EVENTS = 200
+_LONGEST_KEY = 80
+
+
+def files_of(operator_id: str) -> Person:
+    """Return whose the files are that an operator uploads to send: `Media.add` and `Media.attach` ask it."""
+    return Person("console", operator_id)
+
+
+class Desk(Ownership):
+    """The operators' side of the conversations.
+
+    Args:
+        database: where the rows are.
+        clock: the time of what is done.
+        outbox: sends what operators write.
+        events: tells the other consoles and the citizen's page.
+        search: finds conversations by what was said.
+        waits: how long people wait, as they are told.
+        windows: tells by channel for how long after the citizen's word we may write.
+        silence: how long a holder may keep a citizen waiting.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        outbox: Outbox,
+        events: LiveEvents,
+        search: Search,
+        waits: WaitTimes,
+        windows: Callable[[], Mapping[str, timedelta]],
+        *,
+        silence: timedelta = SILENCE,
+    ) -> None:
+        super().__init__(database, clock, outbox, events, silence=silence)
+        self._search = search
+        self._waits = waits
+        self._windows = windows
+
+    async def inbox(
+        self, wanted: ConversationFilter | None = None, *, after: str | None = None, limit: int = 50
+    ) -> InboxPage:
+        """Return a page of conversations.
+
+        The queue comes in its order (urgent first, then the longest wait), everything else newest activity
+        first. With a text, conversations come in the order of the newest message that has its words.
+
+        Args:
+            wanted: which ones; None: all.
+            after: `InboxPage.next` of the page before.
+            limit: at most so many, 200 at the most.
+
+        Raises:
+            BadPlaceError: `after` is none of ours.
+        """
+        chosen = wanted or ConversationFilter()
+        limit = max(1, min(limit, 200))
+        lengths = self._windows()
+        hits: dict[str, Hit] = {}
+        async with self._database.read() as session:
+            if chosen.text.strip():
+                found, following, hits = await self._search.page(
+                    session, chosen, windows=lengths, after=after, limit=limit
+                )
+            else:
+                found, following = await inbox_repository.page(
+                    session, chosen, windows=lengths, now=self._clock.now(), after=after, limit=limit
+                )
+        abandoned = frozenset(view.id for view in found if self.is_abandoned(view))
+        return InboxPage([self._with_sending(view) for view in found], following, hits, abandoned)
+
+    async def counts(self, operator_id: str) -> InboxCounts:
+        """Return the numbers beside the inbox's parts, as this operator sees them."""
+        async with self._database.read() as session:
+            return await inbox_repository.counts(session, operator_id)
+
+    async def open(self, conversation_id: str, *, before: int | None = None, limit: int = 200) -> Thread:
+        """Return a conversation with its newest messages, and with what happened to it among them.
+
+        Args:
+            conversation_id: which one.
+            before: a message's sequence: those before it, for scrolling back.
+            limit: the most messages.
+
+        Raises:
+            ConversationNotFoundError: there is none.
+        """
+        async with self._database.read() as session:
+            conversation = await repository.find(session, conversation_id)
+            if conversation is None:
+                raise ConversationNotFoundError
+            messages = await repository.latest(session, conversation_id, limit, before=before)
+            detail = await repository.detail(session, self._with_sending(conversation), messages)
+            # What happened before the first message that is shown stands with that one.
+            first = messages[0].sequence if messages and messages[0].sequence > 1 else 0
+            events = await desk_repository.events(session, conversation_id, after=first, limit=_MOST_EVENTS)
+            notes = await desk_repository.notes(session, conversation_id, after=first, limit=_MOST_EVENTS)
+        if before is not None:
+            events = [event for event in events if event.after_sequence < before]
+            notes = [note for note in notes if note.after_sequence < before]
+        return Thread(
+            conversation=conversation,
+            messages=messages,
+            events=events,
+            notes=notes,
+            position=detail.position,
+            handoff=handoff_of(conversation),
+            is_abandoned=self.is_abandoned(conversation),
+        )
+
+    async def history(self, conversation_id: str, *, after: int = 0, limit: int = 200) -> list[MessageView]:
+        """Return messages after a sequence, oldest first."""
+        async with self._database.read() as session:
+            return await repository.history(session, conversation_id, after=after, limit=limit)
+
+    async def mark_read(self, conversation_id: str, operator_id: str) -> None:
+        """Note that whoever holds the conversation has read it; others change nothing."""
+        async with self._database.write() as session:
+            row = await repository.lock(session, conversation_id)
+            if row is None or row["assigned_to"] != operator_id or row["unread"] == 0:
+                return
+            await repository.change_conversation(session, conversation_id, unread=0)
+        await self._events.publish(DESK, type="read", conversation=conversation_id)
+
+    async def reply(
+        self,
+        conversation_id: str,
+        operator_id: str,
+        text: str,
+        *,
+        key: str,
+        attachments: Sequence[Attachment] = (),
+    ) -> MessageView:
+        """Write to the citizen; the same `key` writes once, whatever the network does to the click.
+
+        Args:
+            conversation_id: the conversation, held by the operator.
+            operator_id: who writes.
+            text: what is said; may be empty with pictures or files.
+            key: idempotency key, made by the page for each click; at most 80 characters.
+            attachments: pictures and files as `Media.attach(files_of(operator_id), …)` returned them.
+
+        Raises:
+            InvalidReplyError: there is nothing to send, it is too long, or the key is.
+            ConversationNotFoundError, NotHeldError, HeldByOtherError: nothing was written.
+        """
+        said = _checked(text, key, attachments)
+        own_key = f"operator:{key}"
+        async with self._database.write() as session:
+            row = await self._locked(session, conversation_id)
+            known = await repository.find_by_key(session, conversation_id, own_key)
+            if known is not None:
+                return known
+            check_holder(row, operator_id)
+            rows = await self._say(
+                session,
+                row,
+                BotMessage(text=said, attachments=tuple(attachments)),
+                author="operator",
+                author_id=operator_id,
+                key=own_key,
+                unread=0,
+                waiting_since=None,
+                silent_since=None,
+                queue_told_at=None,
+            )
+            view = await repository.get_message(session, rows[0]["id"])
+        self._outbox.kick(conversation_id)
+        await self._events.publish(DESK, type="message", conversation=conversation_id)
+        assert view is not None
+        return view
+
+    async def tell_waiting(self) -> int:
+        """Tell everybody who has waited for a minute where they stand, once; return how many were told."""
+        now = self._clock.now()
+        async with self._database.read() as session:
+            waiting = await desk_repository.waiting_untold(session, now - _TOLD_AFTER, _TOLD_AT_ONCE)
+        for conversation_id in waiting:
+            async with self._database.write() as session:
+                row = await repository.lock(session, conversation_id)
+                if row is None or row["owner"] != "queue" or row["queue_told_at"] is not None:
+                    continue
+                position = await repository.queue_position(
+                    session, row["waiting_since"], urgent=row["urgent"]
+                )
+                # Being told is no activity of the conversation's own, but it is what is shown last.
+                await say_in(
+                    session,
+                    row,
+                    (queue_message(position, self._waits.sentence()),),
+                    author="system",
+                    key=f"waiting:{new_id()}",
+                    able=self._outbox.capabilities(row["channel"]),
+                    now=now,
+                    queue_told_at=now,
+                )
+            self._outbox.kick(conversation_id)
+        return len(waiting)
+
+    def _with_sending(self, view: ConversationView) -> ConversationView:
+        able = self._outbox.capabilities(view.channel)
+        return replace(view, sending=windows.sending(view, able, self._clock.now()))
+
+    async def keep_house(self) -> None:
+        """Do what time asks for: tell those who wait, put back what nobody sees to."""
+        await self.tell_waiting()
+        await self.return_silent()
+
+
+def handoff_of(conversation: ConversationView) -> Handoff | None:
+    """Return the record of the hand-over a conversation waits for, or was taken after."""
+    record = conversation.handoff
+    if record is None:
+        return None
+    fields: dict[str, Any] = {name: record.get(name) for name in _HANDOFF}
+    return Handoff(
+        **{
+            **fields,
+            "entries": tuple(Entry(item["code"], item["title"]) for item in record.get("entries", ())),
+            "at": datetime.fromisoformat(record["at"]),
+        }
+    )
+
+
+_HANDOFF = tuple(Handoff.__dataclass_fields__)
+
+
+def _checked(text: str, key: str, attachments: Sequence[Attachment]) -> str:
+    try:
+        said = clean_text(text)
+    except ValueError as error:
+        raise InvalidReplyError from error
+    if not said and not attachments:
+        raise InvalidReplyError
+    if len(said) > MAX_TEXT or len(attachments) > _MOST_FILES or not 1 <= len(key) <= _LONGEST_KEY:
+        raise InvalidReplyError
+    return said
