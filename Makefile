@@ -9,7 +9,7 @@ export DATA_DIR
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check install lint format train label fit kb-import predict compare bench faults dead backup \
-	restore reset
+	restore reset providers messenger-profile
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -95,6 +95,14 @@ restore: ## Bring an instance back: make restore FROM=<archive> [REPLACE=yes] [D
 	@test -n "$(FROM)" || { echo "error: say what from: make restore FROM=<archive> [REPLACE=yes]"; exit 2; }
 	@$(PREPARE) import
 	@$(APP) -m deploy.backup restore --from "$(FROM)" $(if $(filter yes,$(REPLACE)),--replace)
+
+providers: ## Play Zalo and Messenger, with phones of people on a page, to try the channels by hand
+	@$(PREPARE) import
+	@$(APP) -m tests.providers $(ARGS)
+
+messenger-profile: ## Set greeting, Get Started and menu of the connected Facebook page
+	@$(PREPARE) import
+	@$(APP) -m api.messenger_profile
 
 reset: ## Delete this instance's data (asks first)
 	@$(PYTHON) deploy/local/reset.py "$(DATA_DIR)"

@@ -322,7 +322,7 @@ class Inbox:
         if delivery is not None and delivery.claim is not None:
             # Earlier messages that still wait go first.
             answer = [dict(row) for row in await repository.pending(session, conversation["id"], 50)]
-        return _Stored(conversation, message_id, sequence, answer, delivery, job, hold)
+        return _Stored({**conversation, **changes}, message_id, sequence, answer, delivery, job, hold)
 
     def _hold(self, message: InboundMessage) -> timedelta:
         """Return how long to wait before a message is worked on: for earlier ones, and for its files."""

@@ -143,13 +143,14 @@ class Downloader:
         """Refuse what no provider's file can be; a name is checked when it is resolved."""
         try:
             parts = urlsplit(url)
-            port = parts.port or _PORTS[parts.scheme]
+            usual = _PORTS[parts.scheme]
+            port = parts.port or usual
             host = parts.hostname or ""
         except (ValueError, KeyError) as error:
             raise DownloadError("address_refused", is_final=True) from error
         if f"{host}:{port}" in self._allowed:
             return
-        if not host or port != _PORTS[parts.scheme] or parts.username is not None:
+        if not host or port != usual or parts.username is not None:
             raise DownloadError("address_refused", is_final=True)
         if _is_literal(host) and not is_public(host):
             raise DownloadError("address_refused", is_final=True)

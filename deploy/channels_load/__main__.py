@@ -1,9 +1,9 @@
-"""`python -m deploy.channels_load`: thousands of messages through a channel, with everything that can go wrong.
+"""`python -m deploy.channels_load`: thousands of messages through a channel, with all that can go wrong.
 
 Real processes on free ports, nothing of them kept: the app (with PostgreSQL also a worker), Redis, a played
-provider (`tests/providers`) and a scripted bot that answers at once: what is measured is the way of a message,
-not Rasa's speed, which `python -m deploy.bench` measures. Judge is the played provider's own record. The method
-is in docs/BENCHMARKS.md.
+provider (`tests/providers`) and a scripted bot that answers at once: what is measured is the way of a
+message, not Rasa's speed, which `python -m deploy.bench` measures. Judge is the played provider's own record.
+The method is in docs/BENCHMARKS.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A scripted bot with the gateway's contract: answers at once and by the text alone, so that we measure ourselves."""
+"""A scripted bot with the gateway's contract: answers at once and by the text alone."""
 
 from __future__ import annotations
 

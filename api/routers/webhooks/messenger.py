@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse
 from api.errors import Problem
 from api.messenger import MessengerParts
 from api.services import Services, get_services
+from connectors.base import Intake
 from connectors.health import REFUSED
 from connectors.messenger.connector import CHANNEL
 from connectors.messenger.signature import HEADER_SHA1, HEADER_SHA256
@@ -34,6 +35,14 @@ async def _channel(services: ServicesHere) -> MessengerParts:
 ChannelHere = Annotated[MessengerParts, Depends(_channel)]
 
 
+async def get_intake(services: ServicesHere) -> Intake:
+    """Return where deliveries are put."""
+    return services.intake
+
+
+IntakeHere = Annotated[Intake, Depends(get_intake)]
+
+
 @router.get("/messenger")
 async def handshake(
     channel: ChannelHere,
@@ -49,7 +58,9 @@ async def handshake(
 
 
 @router.post("/messenger")
-async def deliver(request: Request, services: ServicesHere, channel: ChannelHere) -> PlainTextResponse:
+async def deliver(
+    request: Request, services: ServicesHere, intake: IntakeHere, channel: ChannelHere
+) -> PlainTextResponse:
     """Take a delivery. What is not acknowledged Meta delivers again; a repeat changes nothing."""
     body = await request.body()
     try:
@@ -57,7 +68,7 @@ async def deliver(request: Request, services: ServicesHere, channel: ChannelHere
             body,
             sha256=request.headers.get(HEADER_SHA256),
             sha1=request.headers.get(HEADER_SHA1),
-            intake=services.intake,
+            intake=intake,
         )
     except BadSignatureError as error:
         metrics.deliveries.labels(CHANNEL, "bad_signature").inc()

@@ -126,10 +126,10 @@ class Control:
             self._show(person, message["mid"], **shown)
         for attachment in attachments:
             payload = attachment["payload"]
-            coordinates = payload.get("coordinates", {})
-            self._show(
-                person, message["mid"], kind=attachment["type"], url=payload.get("url", ""), **coordinates
-            )
+            place = {}
+            if coordinates := payload.get("coordinates"):
+                place = {"latitude": coordinates["lat"], "longitude": coordinates["long"]}
+            self._show(person, message["mid"], kind=attachment["type"], url=payload.get("url", ""), **place)
 
     def _on_tap(self, person: Person, said: dict[str, Any], item: dict[str, Any]) -> None:
         """Tap a button under the last message: its payload comes back with the title as the text."""

@@ -135,6 +135,7 @@ class Graph:
         ]
         person.typing = False
         person.screen.append(item)
+        person.answered.set()
 
     async def _tell(self, person: Person, message: dict[str, Any], mid: str) -> None:
         options, faults = self._state.options, self._state.faults

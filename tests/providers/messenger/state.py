@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import itertools
 import random
@@ -89,6 +90,7 @@ class Person:
         id: their page-scoped id.
         last_heard: when they last wrote to the page, by the played clock.
         screen: what their phone shows, oldest first.
+        answered: set when something of the page has arrived.
     """
 
     user: str
@@ -98,6 +100,7 @@ class Person:
     blocked: bool = False
     screen: list[dict[str, Any]] = field(default_factory=list)
     typing: bool = False
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
 
     def shown(self) -> list[dict[str, Any]]:
         """Return the screen as it is now."""
