@@ -12,7 +12,13 @@ ANSWER = "Trả lời: {text}"
 
 async def _answer(request: web.Request) -> web.Response:
     body: dict[str, Any] = await request.json()
-    turn = {"route": "answer", "aspect": None, "aspects": [], "procedures": [], "handoff": None}
+    turn: dict[str, Any] = {
+        "route": "answer",
+        "aspect": None,
+        "aspects": [],
+        "procedures": [],
+        "handoff": None,
+    }
     message = {"text": ANSWER.format(text=body["text"]), "buttons": [], "turn": turn}
     intent = {"name": "ask_fee", "confidence": 1.0}
     return web.json_response({"message_id": body["message_id"], "intent": intent, "messages": [message]})
