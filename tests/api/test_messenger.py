@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -20,6 +21,7 @@ from api.settings import Settings
 from connectors.messenger.signature import sign
 from conversations.channel_events import ChannelEvent
 from conversations.schemas import InboundMessage, Received
+from database.clock import SystemClock
 from tests.providers.messenger.server import PlayedMessenger
 from tests.providers.messenger.state import Options
 
@@ -89,10 +91,10 @@ async def as_role(app: FastAPI, client: httpx.AsyncClient, role: str) -> str:
 
 
 def body_of(words: str, mid: str = "m_1", page: str = "108800000001022") -> bytes:
-    item = (
-        f'{{"sender":{{"id":"55"}},"timestamp":1763769600000,"message":{{"mid":"{mid}","text":"{words}"}}}}'
-    )
-    return f'{{"object":"page","entry":[{{"id":"{page}","time":1,"messaging":[{item}]}}]}}'.encode()
+    now = int(SystemClock().now().timestamp() * 1000)
+    item = {"sender": {"id": "55"}, "timestamp": now, "message": {"mid": mid, "text": words}}
+    entry = {"id": page, "time": now, "messaging": [item]}
+    return json.dumps({"object": "page", "entry": [entry]}).encode()
 
 
 async def post(http: httpx.AsyncClient, meta: PlayedMessenger, body: bytes, **headers: str) -> httpx.Response:
