@@ -179,6 +179,10 @@ class ChannelIntake:
     # --- echoes and withdrawals ---------------------------------------------------------------------------
 
     async def _echo(self, event: Echo) -> None:
+        async with self._database.read() as session:
+            ids = [event.provider_message_id]
+            if await intake_repository.ours_by_provider_id(session, event.channel, ids):
+                return  # nearly always: our own message, whose send call has told its id already
         async with self._database.write() as session:
             found = await echoes.take(session, event, self._clock.now())
         if found.is_foreign:

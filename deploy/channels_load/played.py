@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import secrets
 from dataclasses import dataclass
-from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
-from connectors.credentials import ChannelCredentials
-from database.clock import SystemClock
-from database.engine import Database
-
-_CONTROL_TOKEN = "control"  # noqa: S105 - of a provider that is played
+from deploy.local.providers import CONTROL_TOKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +31,7 @@ class Played:
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        headers = {"Authorization": f"Bearer {_CONTROL_TOKEN}"}
+        headers = {"Authorization": f"Bearer {CONTROL_TOKEN}"}
         self._http = aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=60))
         return self
 
@@ -89,38 +80,3 @@ class Played:
         async with self._http.get(f"{self.url}/_control/{what}", params=query) as response:
             response.raise_for_status()
             return await response.json()
-
-
-async def connect_zalo(settings: dict[str, str], database_url: str, redirect: str, key: str) -> None:
-    """Do what an administrator does on the guided page: allow, and keep the pair of tokens."""
-    verifier = secrets.token_urlsafe(32)
-    digest = hashlib.sha256(verifier.encode()).digest()
-    query = {
-        "app_id": settings["ZALO_APP_ID"],
-        "redirect_uri": redirect,
-        "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
-    }
-    url = settings["ZALO_OAUTH_URL"]
-    async with aiohttp.ClientSession() as http:
-        async with http.get(f"{url}/v4/oa/permission", params=query, allow_redirects=False) as response:
-            code = parse_qs(urlsplit(response.headers["Location"]).query)["code"][0]
-        form = {
-            "app_id": settings["ZALO_APP_ID"],
-            "grant_type": "authorization_code",
-            "code": code,
-            "code_verifier": verifier,
-        }
-        headers = {"secret_key": settings["ZALO_APP_SECRET"]}
-        async with http.post(f"{url}/v4/oa/access_token", data=form, headers=headers) as response:
-            pair = await response.json(content_type=None)
-    database = Database(database_url)
-    clock = SystemClock()
-    try:
-        await ChannelCredentials(database, clock, key).put(
-            "zalo",
-            account="1022",
-            values={name: pair[name] for name in ("access_token", "refresh_token")},
-            expires_at=clock.now() + timedelta(seconds=int(pair["expires_in"])),
-        )
-    finally:
-        await database.close()

@@ -9,22 +9,22 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import aiohttp
 
-from api.startup import prepare_database
-from database.engine import Database, sqlite_url
-from deploy.channels_load.judge import Findings, judge, judge_deliveries
-from deploy.channels_load.played import Played, connect_zalo
+from database.engine import sqlite_url
+from deploy.bench.system import processor_seconds
+from deploy.channels_load.judge import judge, judge_deliveries
+from deploy.channels_load.played import Played
 from deploy.local.postgres import PrivatePostgres
+from deploy.local.providers import ProviderChannel, connected_settings, provider_service
 from deploy.local.stack import ROOT, Stack
 from deploy.local.supervisor import Service, Supervisor
-
-Channel = Literal["zalo", "messenger"]
 
 _KEY = "channels-load-secret-key-of-this-run-only"
 _SHARES = {"repeat_share": 0.10, "reorder_share": 0.05, "bad_signature_share": 0.02}
@@ -45,7 +45,7 @@ class Plan:
         kills: how many times a process of ours is killed; `kill_rate`: questions a second meanwhile.
     """
 
-    channel: Channel
+    channel: ProviderChannel
     postgres: bool = False
     messages: int = 5_000
     users: int = 500
@@ -70,7 +70,7 @@ class People:
         self._played = played
         self._users = users
         self._chance = chance
-        self._number = 0
+        self.said = 0
         self.good: set[int] = set()
 
     async def write(self, messages: int, rate: float) -> None:
@@ -81,7 +81,7 @@ class People:
         """Write at so many a second until told to stop."""
         await self._write(lambda _number: not stopped.is_set(), rate)
 
-    async def _write(self, goes_on: Any, rate: float) -> None:
+    async def _write(self, goes_on: Callable[[int], bool], rate: float) -> None:
         started = time.monotonic()
         number = 0
         pairs: dict[int, str] = {}
@@ -93,8 +93,8 @@ class People:
                     user = f"u{self._chance.randrange(self._users)}"
                     if self._chance.random() < _PAIRED:
                         pairs[number + max(1, round(_PAIR_SECONDS * rate))] = user
-                self._number += 1
-                group.create_task(self._say(user, self._number))
+                self.said += 1
+                group.create_task(self._say(user, self.said))
                 number += 1
 
     async def _say(self, user: str, number: int) -> None:
@@ -121,9 +121,16 @@ async def run(plan: Plan) -> dict[str, Any]:
         assert redis is not None  # on_free_ports asks for one of our own
         port = stack.on_free_ports().app_port
         played = await opened.enter_async_context(Played(f"http://127.0.0.1:{port}"))
-        provider = _provider(plan.channel, port, stack)
+        provider = provider_service(plan.channel, port, stack)
         await supervisor.start(redis, _gateway(stack), provider)
-        settings = await _settings(plan, stack, url, supervisor, folder)
+        settings = {
+            **await connected_settings(plan.channel, stack, folder / "logs", url, _KEY),
+            "DATABASE_URL": url,
+            "SERVE_ACTIONS": "false",
+            "RUN_WORKER": "false" if plan.postgres else "true",
+            "WORKER_CONCURRENCY": "32",
+            "LOG_LEVEL": "WARNING",
+        }
         ours = [stack.app_service(settings)]
         if plan.postgres:
             ours.append(stack.worker_service({**settings, "RUN_WORKER": "true"}))
@@ -132,7 +139,12 @@ async def run(plan: Plan) -> dict[str, Any]:
         await played.faults(**_SHARES)
         people = People(played, plan.users, chance)
         figures: dict[str, Any] = {"plan": asdict(plan)}
+        before = _used(supervisor)
         figures["load"] = await _load(plan, played, people)
+        figures["processor_ms_per_message"] = {
+            name: round((seconds - before[name]) * 1000 / plan.messages, 1)
+            for name, seconds in _used(supervisor).items()
+        }
         deliveries = await played.webhooks()
         if plan.kills:
             figures["kills"] = await _kill(plan, supervisor, ours, people, chance)
@@ -195,7 +207,7 @@ async def _settled(played: Played, people: People) -> float:
     last = -1
     while True:
         items = await played.items()
-        if items >= people._number + len(people.good):
+        if items >= people.said + len(people.good):
             return round(time.monotonic() - started, 1)
         if items != last:
             last, changed = items, time.monotonic()
@@ -210,52 +222,20 @@ async def _until_ready(service: Service) -> None:
             await asyncio.sleep(0.1)
 
 
+def _used(supervisor: Supervisor) -> dict[str, float]:
+    return {name: processor_seconds(pid) for name, pid in supervisor.pids().items()}
+
+
 def _gateway(stack: Stack) -> Service:
     command = (sys.executable, "-m", "deploy.channels_load.gateway", "--port", str(stack.bot_port))
     return Service("gateway", command, _answers(f"http://127.0.0.1:{stack.bot_port}/webhooks/gateway/health"))
 
 
-def _provider(channel: Channel, port: int, stack: Stack) -> Service:
-    webhook = f"{stack.url}/webhooks/{channel}"
-    command = [sys.executable, "-m", f"tests.providers.{channel}", "--port", str(port), "--webhook", webhook]
-    if channel == "zalo":
-        command += ["--redirect-uri", _redirect(stack)]
-    return Service("provider", command, _answers(f"http://127.0.0.1:{port}/_control/users", status=401))
-
-
-def _redirect(stack: Stack) -> str:
-    return f"{stack.url}/console/channels/connect/zalo/callback"
-
-
-async def _settings(
-    plan: Plan, stack: Stack, url: str, supervisor: Supervisor, folder: Path
-) -> dict[str, str]:
-    """Return our processes' settings: what the provider printed when it started, and where everything is."""
-    lines = (folder / "logs" / "provider.log").read_text(encoding="utf-8").splitlines()
-    of_provider = dict(line.split("=", 1) for line in lines if "=" in line and line.split("=")[0].isupper())
-    settings = {
-        **of_provider,
-        "DATABASE_URL": url,
-        "SECRET_KEY": _KEY,
-        "SERVE_ACTIONS": "false",
-        "RUN_WORKER": "false" if plan.postgres else "true",
-        "WORKER_CONCURRENCY": "32",
-        "LOG_LEVEL": "WARNING",
-        "ZALO_REQUESTS_PER_MINUTE": "60000",
-    }
-    database = Database(url)
-    await prepare_database(database)
-    await database.close()
-    if plan.channel == "zalo":
-        await connect_zalo(of_provider, url, _redirect(stack), _KEY)
-    return settings
-
-
-def _answers(url: str, *, status: int = 200) -> Any:
+def _answers(url: str) -> Callable[[], Awaitable[bool]]:
     async def check() -> bool:
         try:
             async with aiohttp.ClientSession() as http, http.get(url) as response:
-                return response.status == status
+                return response.status == 200
         except aiohttp.ClientError:
             return False
 
@@ -267,6 +247,3 @@ def _keep_logs(folder: Path) -> None:
     for file in folder.iterdir():
         (target / file.name).write_bytes(file.read_bytes())
     print(f"logs: {target}", file=sys.stderr)
-
-
-__all__ = ["Findings", "Plan", "run"]
