@@ -80,6 +80,7 @@ def conditions(
         closing = [
             and_(
                 C.channel == channel,
+                C.waiting_since.is_not(None),
                 C.last_heard_at > now - window,
                 C.last_heard_at <= now - window + _CLOSING_WITHIN,
             )
