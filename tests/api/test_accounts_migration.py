@@ -1,4 +1,4 @@
-"""The step that brings one-time codes, more about sessions, and erasures: forward, back, and beside old code."""
+"""The step that brings one-time codes, sessions' details and erasures: forward, back, beside old code."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,7 +54,9 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alone]:
         "PYTHONPATH": str(ROOT),
     }
     settings = Settings(_env_file=None, data_dir=stack.data_dir, database_url="")
-    token = asyncio.run(_prepare(settings))
+    # The browser's driver keeps an event loop in this thread.
+    with ThreadPoolExecutor(1) as threads:
+        token = threads.submit(lambda: asyncio.run(_prepare(settings))).result()
     log = stack.data_dir / "app.log"
     with log.open("wb") as lines:
         server = subprocess.Popen(
@@ -80,10 +83,10 @@ async def _prepare(settings: Settings) -> str:
         for number, state in (("1", "closed"), ("2", "new")):
             session.add(
                 TicketRow(
-                    id=number * 32, code=f"GL-2026-00000{number}", origin_key=number, kind="report", state=state,
-                    content="Cống nghẹt", name="Lê Thị Mai", phone="0905123456", address="12 Trần Phú",
-                    channel="webchat", conversation_id="none", attachments=[], consented_at=now, opened_at=now,
-                    state_since=now,
+                    id=number * 32, code=f"GL-2026-00000{number}", origin_key=number, kind="report",
+                    state=state, content="Cống nghẹt", name="Lê Thị Mai", phone="0905123456",
+                    address="12 Trần Phú", channel="webchat", conversation_id="none", attachments=[],
+                    consented_at=now, opened_at=now, state_since=now,
                 )
             )  # fmt: skip
     await store.close()
