@@ -18,6 +18,7 @@ from accounts.service import AccountService
 from api.logs import configure_logging
 from api.privacy import PersonalData
 from api.settings import Settings
+from api.startup import prepare_database
 from database.clock import Clock
 from database.engine import STORAGE_DOWN
 from database.personal_data import ConversationKey, Person, TicketKey
@@ -158,6 +159,7 @@ async def _run(*, dry: bool) -> Outcome:
 
     services = build_services(Settings(run_worker=False, serve_actions=False))
     try:
+        await prepare_database(services.database)
         return await services.retention.run(dry=dry)
     finally:
         await services.stop()
