@@ -33,8 +33,8 @@ _FILE = Path(__file__).with_suffix(".yml")
 _SAME_SPOT_METRES = 60.0
 _WORD = re.compile(r"[^\W_]+")
 _NAMED = re.compile(
-    r"\b(?:duong|pho|hem|ngo|kiet|dai lo|thon|lang|buon|ap|xom|cho|truong|cau|cong vien|nga ba|nga tu|vong xoay"
-    r"|benh vien|chua|ho|suoi|deo) "
+    r"\b(?:duong|pho|hem|ngo|kiet|dai lo|thon|lang|buon|ap|xom|cho|truong|cau|cong vien|nga ba|nga tu"
+    r"|vong xoay|benh vien|chua|ho|suoi|deo) "
     r"((?:(?!so\b|duong\b|phuong\b|xa\b|huyen\b|tinh\b|gan\b|truoc\b)[a-z]\w* ?){1,3})"
 )
 _NUMBERED = re.compile(
