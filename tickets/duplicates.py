@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -33,8 +33,8 @@ _FILE = Path(__file__).with_suffix(".yml")
 _SAME_SPOT_METRES = 60.0
 _WORD = re.compile(r"[^\W_]+")
 _NAMED = re.compile(
-    r"\b(?:duong|pho|hem|ngo|kiet|dai lo|thon|lang|buon|ap|xom|cho|truong|cau|cong vien|nga ba|nga tu|vong xoay"
-    r"|benh vien|chua|ho|suoi|deo) "
+    r"\b(?:duong|pho|hem|ngo|kiet|dai lo|thon|lang|buon|ap|xom|cho|truong|cau|cong vien|nga ba|nga tu"
+    r"|vong xoay|benh vien|chua|ho|suoi|deo) "
     r"((?:(?!so\b|duong\b|phuong\b|xa\b|huyen\b|tinh\b|gan\b|truoc\b)[a-z]\w* ?){1,3})"
 )
 _NUMBERED = re.compile(
@@ -126,11 +126,13 @@ def plain(text: str) -> str:
     return " ".join(_WORD.findall(strip_marks(normalise(text)).lower()))
 
 
-def _read(ticket: Comparable) -> _Read:
+@lru_cache(maxsize=4_096)
+def _read(content: str, place: str | None) -> _Read:
     empty, same = _word_lists()
-    content = plain(ticket.content).split()
-    words = [same.get(word, word) for word in content if word not in empty and not word.isdigit()]
-    place = re.sub(r"[^\w/]+", " ", strip_marks(normalise(ticket.place or "")).lower())
+    words = [
+        same.get(word, word) for word in plain(content).split() if word not in empty and not word.isdigit()
+    ]
+    place = re.sub(r"[^\w/]+", " ", strip_marks(normalise(place or "")).lower())
     # "Thôn 5", "tổ 2", "hẻm 45" are names; what else is a number is a house.
     streets = {" ".join(match.groups()) for match in _NUMBERED.finditer(place)}
     place = _NUMBERED.sub(" ", place)
@@ -150,7 +152,7 @@ def _dice(one: frozenset[object], other: frozenset[object]) -> float:
 
 def compare(one: Comparable, other: Comparable) -> Likeness:
     """Return how alike two tickets are."""
-    first, second = _read(one), _read(other)
+    first, second = _read(one.content, one.place), _read(other.content, other.place)
     same: list[str] = []
     different: list[str] = []
 

@@ -22,7 +22,7 @@ from tickets.models import (
 from tickets.points import degrees_around
 from tickets.schemas import Point, TicketEvent, TicketState
 
-_CANDIDATES = 300
+_CANDIDATES = 150
 
 
 async def lock_counter(session: AsyncSession, *, year: int) -> TicketCounter:

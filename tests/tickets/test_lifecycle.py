@@ -116,6 +116,7 @@ async def test_a_refusal_is_a_ticket_with_reason_and_guidance(tickets, notices, 
     assert (ticket.name, ticket.phone, ticket.address, ticket.consented_at) == ("", "", "", None)
     (told,) = await notices.told("c")
     assert ticket.code in told
+    assert not ticket.call_due
     number = {"police": "113", "fire": "114", "medical": "115"}.get(reason)
     assert number is None or number in told
     again = await tickets.open_refused(draft, origin_key="a", actor="hoa")
