@@ -226,7 +226,7 @@ async def _operators(url: str, count: int) -> list[tuple[str, str, str]]:
         made = []
         for number in range(count):
             login = f"bench-{run}-{number}"
-            user, link = await accounts.create_user(
+            user, link = await accounts.users.invite(
                 login=login, name=f"Trực viên {number + 1}", roles=("operator",), actor="system"
             )
             made.append((user.id, login, link))
