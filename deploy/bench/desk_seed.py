@@ -137,7 +137,8 @@ class Writer:
         owner, held_by, waiting = self._owner(number, last)
         row = (
             conversation_id, channel, f"seed-{number}", owner, held_by, 1, each + 1, last, rows[-2][9][:200],
-            "citizen", int(owner != "bot"), waiting, waiting, "Người dân xin gặp người trực" if waiting else None,
+            "citizen", int(owner != "bot"), waiting, waiting,
+            "Người dân xin gặp người trực" if waiting else None,
             owner == "queue" and number % 20 == 0, rows[0][14],
         )  # fmt: skip
         return row, rows
