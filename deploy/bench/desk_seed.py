@@ -61,8 +61,8 @@ _CHUNK = 2_000
 
 CONVERSATION_COLUMNS = (
     "id", "channel", "external_user_id", "owner", "assigned_to", "session", "next_sequence",
-    "last_activity_at", "last_message", "last_author", "unread", "waiting_since", "handoff_reason", "urgent",
-    "created_at",
+    "last_activity_at", "last_message", "last_author", "unread", "waiting_since", "queue_told_at",
+    "handoff_reason", "urgent", "created_at",
 )  # fmt: skip
 MESSAGE_COLUMNS = (
     "id", "conversation_id", "sequence", "session", "direction", "author", "channel", "provider_message_id",
@@ -137,7 +137,8 @@ class Writer:
         owner, held_by, waiting = self._owner(number, last)
         row = (
             conversation_id, channel, f"seed-{number}", owner, held_by, 1, each + 1, last, rows[-2][9][:200],
-            "citizen", int(owner != "bot"), waiting, "Người dân xin gặp người trực" if waiting else None,
+            "citizen", int(owner != "bot"), waiting, waiting,
+            "Người dân xin gặp người trực" if waiting else None,
             owner == "queue" and number % 20 == 0, rows[0][14],
         )  # fmt: skip
         return row, rows

@@ -40,9 +40,9 @@ async def fill(core: ConversationCore, fake_bot: Any, clock: Any, write: Write, 
     ids = []
     for number in range(count):
         ids.append((await core.inbox.receive(write("xin chào", user=f"u{number}"))).conversation_id)
+        await core.worker.work_off()
+        await core.outbox.settle()
         clock.forward(seconds=1)
-    await core.worker.work_off()
-    await core.outbox.settle()
     fake_bot.status = 200
     return ids
 
