@@ -27,7 +27,7 @@ people.merge          x x . . . . . x .
 tickets.see           x x . . . . . x .
 tickets.change        x x . . . . . x .
 tickets.reopen        . x . . . . . x .
-tickets.sender        x x . . . . . x .
+tickets.see_sender    x x . . . . . x .
 channels.see          . x . . . . . x .
 channels.connect      . . . . . . . x .
 users.manage          . . . . . . . x .

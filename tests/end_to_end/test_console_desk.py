@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -188,6 +189,7 @@ def test_the_list_never_moves_under_the_mouse(page: Page, desk: DeskApp) -> None
         desk.citizen().say(f"người thứ {number} trong hàng")
     page.locator("#items a", has_text="người thứ 2 trong hàng").wait_for()
     page.get_by_text("Tất cả", exact=True).click()
+    expect(page).to_have_url(re.compile("show=all"))
     page.locator("#items a", has_text="người thứ 2 trong hàng").hover()
     order = page.locator("#items li").evaluate_all("items => items.map((item) => item.dataset.id)")
     desk.citizen().say("người tới sau")
