@@ -20,8 +20,8 @@ from database.clock import Clock, local
 from database.engine import Database
 from database.personal_data import Found, Holder, Person
 from telemetry import metrics
-from tickets.personal_data import TicketHolder
 from tickets import codes
+from tickets.personal_data import TicketHolder
 from vntext.catalogue import say
 from vntext.phones import find_phones
 

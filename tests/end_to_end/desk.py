@@ -101,7 +101,12 @@ class DeskApp:
 
     def operator(self, browser: Browser, login: str = "hoa", **options: Any) -> BrowserContext:
         """Return a browser in which an operator has logged in."""
-        settings = {"locale": "vi-VN", "viewport": {"width": 1280, "height": 800}, "bypass_csp": True, **options}
+        settings = {
+            "locale": "vi-VN",
+            "viewport": {"width": 1280, "height": 800},
+            "bypass_csp": True,
+            **options,
+        }
         context = browser.new_context(**settings)
         context.set_default_timeout(15_000)
         page = context.new_page()

@@ -67,9 +67,7 @@ def test_a_connection_cut_in_mid_sentence_and_restored(
     assert [one["text"] for one in citizen.heard()] == ["Dạ em đang xem hồ sơ của anh"]
 
 
-def test_an_answer_whose_receipt_is_lost_is_said_once(
-    page: Page, desk: DeskApp, network: BadNetwork
-) -> None:
+def test_an_answer_whose_receipt_is_lost_is_said_once(page: Page, desk: DeskApp, network: BadNetwork) -> None:
     citizen = taken(page, desk, "mất biên nhận")
     page.fill("#text", "Chỉ một lần thôi")
     network.mute()
@@ -92,7 +90,7 @@ def test_a_process_killed_between_click_and_send_loses_and_doubles_nothing(
     """CONSOLE_KILLS=50 for a long run."""
     page = hoa.new_page()
     page.goto(f"{desk.url}/console")
-    chance = random.Random(1022)  # noqa: S311 - chooses a moment
+    chance = random.Random(1022)
     citizen = taken(page, desk, "tiến trình bị giết")
     said = []
     for number in range(KILLS):

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from fastapi import Response

@@ -212,7 +212,7 @@ def _intent(handoff: Handoff | None) -> str:
 
 
 def title_of(conversation: ConversationView, people: Mapping[str, str]) -> str:
-    """Return what a conversation is called: the person's name where it is known, else a short sign of its own."""
+    """Return what a conversation is called: the person's name where it is known, else a short sign."""
     return people.get(conversation.id) or say("console.list.unnamed", sign=conversation.id[:6])
 
 
@@ -233,7 +233,7 @@ def state_of(
 
 
 def pieces(text: str, asked: str) -> tuple[tuple[str, bool], ...]:
-    """Return a text in pieces, and of each whether it is a word that was looked for, with marks or without."""
+    """Return a text in pieces, and of each whether it was looked for, with marks or without."""
     words = sorted(words_of(asked), key=len, reverse=True)
     plain = strip_marks(text).lower()
     if not words or len(plain) != len(text):
