@@ -22,9 +22,10 @@ test: ## Set up what is missing and pass all tests
 	@$(PREPARE) test
 	@$(MAKE) --no-print-directory check
 	@$(BOT) -m pytest tests/bot
-	@$(APP) -m pytest --ignore tests/end_to_end
+	@# Real processes on a busy machine: what fails is run once more, and the summary tells of it.
+	@$(APP) -m pytest --reruns 1 --ignore tests/end_to_end
 	@# The browser's driver keeps an event loop of its own for the whole run: these tests get a process to themselves.
-	@$(APP) -m pytest tests/end_to_end
+	@$(APP) -m pytest --reruns 1 tests/end_to_end
 
 check: # formatting, lint, types, import floors
 	@$(APP) -m ruff format --check .

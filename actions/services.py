@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import time
 
 from actions.answering import Thresholds, fitted
 from actions.dossiers import DossierClient
+from conversations.desk.hours import DeskHours
+from conversations.desk.waiting import WaitTimes
 from database.clock import Clock
 from kb_index.service import KnowledgeBase
 from tickets.service import TicketService
-
-
-@dataclass(frozen=True)
-class DeskHours:
-    """When a person sits at the desk. The province's plan for 1022 says 24 hours a day, 7 days a week.
-
-    `periods` are the local working hours Monday to Friday, used where `always_open` is off.
-    """
-
-    always_open: bool = True
-    periods: tuple[tuple[time, time], ...] = ((time(7, 0), time(11, 30)), (time(13, 0), time(16, 30)))
 
 
 @dataclass(frozen=True)
@@ -42,7 +32,7 @@ class Office:
 
 @dataclass(frozen=True)
 class Services:
-    """Everything an action may use."""
+    """Everything an action may use; `waits` knows how long people wait for a person, where anybody counts."""
 
     kb: KnowledgeBase
     tickets: TicketService
@@ -50,3 +40,4 @@ class Services:
     clock: Clock
     office: Office = field(default_factory=Office)
     thresholds: Thresholds = field(default_factory=fitted)
+    waits: WaitTimes | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import uvicorn
@@ -35,6 +36,8 @@ def server_options(settings: Settings) -> dict[str, Any]:
 
 def main() -> None:
     """Serve until told to stop; what is under way is finished first."""
+    # The disk is flushed in a thread, which must not wait for its turn longer than the flush itself takes.
+    sys.setswitchinterval(0.0005)
     settings = Settings()
     uvicorn.run(create_app(settings), **server_options(settings))
 

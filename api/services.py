@@ -28,6 +28,7 @@ from connectors.webchat.links import FileLinks
 from connectors.webchat.visitors import Visitors
 from conversations.bot_pool import BotPool
 from conversations.core import ConversationCore
+from conversations.desk.hours import DeskHours
 from conversations.desk.service import Desk
 from conversations.events import LiveEvents
 from conversations.media.service import Media
@@ -84,6 +85,7 @@ class Services:
     internal_token: str
     knowledge: KnowledgeBase | None = None
     actions: ActionServer | None = None
+    _actions_only: bool = False
     _http: aiohttp.ClientSession | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -106,12 +108,15 @@ class Services:
         """Return what is new in a visitor's chat after a sequence."""
         return Feed(self.inbox, self.events, self.pulse, self.links, visitor, after=after)
 
-    async def start(self) -> None:
+    async def start(self, *, actions_only: bool = False) -> None:
         """Prepare the database, open the knowledge base, begin to work.
+
+        With `actions_only` this process does nothing but answer the bot's action calls.
 
         While the database is away this returns all the same, and the rest follows when it is back: a process
         that has just started must answer emergencies too.
         """
+        self._actions_only = actions_only
         try:
             await prepare_database(self.database)
         except STORAGE_DOWN as error:
@@ -123,6 +128,9 @@ class Services:
     async def _begin(self) -> None:
         if self.settings.serve_actions and self.actions is None:
             await self._try_actions()
+        if self._actions_only:
+            self.core.waits.start()
+            return
         await self.core.start(worker=self.settings.run_worker)
         self._tasks.append(asyncio.create_task(self.media.clean_for_ever(), name="file-cleaner"))
         if self.settings.run_worker:
@@ -175,7 +183,7 @@ class Services:
         # Imported here: a process that serves no actions needs neither the index nor the model.
         from actions.dossiers import DossierClient, HttpDossiers, UnconnectedDossiers
         from actions.server import ActionServer
-        from actions.services import DeskHours, Office
+        from actions.services import Office
         from actions.services import Services as ActionServices
         from kb_index.service import KnowledgeBase
 
@@ -192,10 +200,17 @@ class Services:
             reception_address=settings.reception_address,
             reception_hours=settings.reception_hours,
             retention=settings.retention,
-            hours=DeskHours(always_open=settings.desk_always_open),
+            hours=_hours(settings),
         )
         self.actions = ActionServer(
-            ActionServices(self.knowledge, self.tickets, dossiers, self.clock, office=office)
+            ActionServices(
+                self.knowledge,
+                self.tickets,
+                dossiers,
+                self.clock,
+                office=office,
+                waits=self.core.waits,
+            )
         )
         self._tasks.append(
             asyncio.create_task(self._refresh_for_ever(self.knowledge), name="knowledge-refresh")
@@ -236,6 +251,8 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         bot,
         join_pieces=settings.join_pieces,
         concurrency=settings.worker_concurrency,
+        hours=_hours(settings),
+        silence=timedelta(minutes=settings.operator_silence_minutes),
     )
     core.add_channel(WebChat(core.events))
     accounts = AccountService(
@@ -282,6 +299,10 @@ async def get_services(request: Request) -> Services:
     """Return the process's parts, for routers. A coroutine: a plain function would be run in a thread."""
     services: Services = request.app.state.services
     return services
+
+
+def _hours(settings: Settings) -> DeskHours:
+    return DeskHours(always_open=settings.desk_always_open)
 
 
 def _instance(database: Database) -> str:

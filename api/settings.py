@@ -59,6 +59,13 @@ class Settings(BaseSettings):
         True,
         description="Somebody is at the desk day and night; off: office hours, Monday to Friday",
     )
+    operator_silence_minutes: int = Field(
+        5,
+        ge=1,
+        le=120,
+        description="Minutes an operator may keep a citizen waiting before others may take the conversation; "
+        "after twice that it returns to the queue",
+    )
     reception_address: str = Field("", description="Address of the citizen-reception office; empty: not said")
     reception_hours: str = Field("", description="Its hours; empty: not said")
     retention: str = Field("", description="How long a report's personal data is kept, as people read it")

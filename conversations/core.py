@@ -105,6 +105,7 @@ class ConversationCore:
         """Begin to work; with `worker=False` this process only receives, sends and shows."""
         self.events.start()
         self.outbox.start()
+        self.waits.start()
         if worker:
             await self.worker.start()
             self.search.start()
@@ -113,6 +114,7 @@ class ConversationCore:
         """Finish what is under way, then stop: first the work, then the sending, then the events."""
         await self.worker.stop()
         await self.search.stop()
+        await self.waits.stop()
         await self.outbox.stop()
         await self.events.stop()
         self._claims.retire()

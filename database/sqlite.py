@@ -56,7 +56,8 @@ _LOCKED = {
 
 _CHECKPOINT_SECONDS = 1.0
 _QUICK_SECONDS = 0.001
-_REMEMBERED = 0.9
+_REMEMBERED = 0.5
+_TRIED_AFTER = 2_000.0
 
 _threads = ThreadPoolExecutor(4, thread_name_prefix="sqlite")
 
@@ -76,11 +77,15 @@ class Disk:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-disk")
+        # A thread of its own: moving the log takes a while, and nobody who has committed waits for it.
+        self._mover = ThreadPoolExecutor(1, thread_name_prefix="sqlite-checkpoint")
+        self._moving: asyncio.Future[None] | None = None
         self._next: asyncio.Future[None] | None = None
         self._flushing: asyncio.Task[None] | None = None
         self._connection: sqlite3.Connection | None = None
         self._checkpoint_at = 0.0
         self._seconds = _QUICK_SECONDS
+        self._tried_at = 0.0
 
     async def wait(self) -> None:
         """Return when everything that was committed before this call is on disk.
@@ -111,20 +116,28 @@ class Disk:
 
     async def _flush_once(self) -> None:
         in_thread = asyncio.get_running_loop().run_in_executor
-        if self._seconds < _QUICK_SECONDS:
+        if self._seconds < _QUICK_SECONDS or time.monotonic() >= self._tried_at:
             await asyncio.sleep(0)  # others may commit just now
-            self._flush()
+            self._flush_here()
         else:
-            await in_thread(self._thread, self._flush)
-        if time.monotonic() >= self._checkpoint_at:
-            await in_thread(self._thread, self._checkpoint)
+            await in_thread(self._thread, self._flush_log)
+        if time.monotonic() >= self._checkpoint_at and (self._moving is None or self._moving.done()):
+            self._checkpoint_at = time.monotonic() + _CHECKPOINT_SECONDS
+            self._moving = in_thread(self._mover, self._checkpoint)
 
-    def _flush(self) -> None:
+    def _flush_here(self) -> None:
+        """Flush on the loop, and learn how quick the disk is.
+
+        In a thread it would look slower than it is: the thread waits for the interpreter, too. A disk that
+        was slow is tried again after a while, the slower the later, so that the loop stands still for less
+        than one part in a thousand.
+        """
         started = time.perf_counter()
         self._flush_log()
         taken = time.perf_counter() - started
-        # One slow flush is enough to be careful; trust comes back with many quick ones.
+        # One slow flush is enough to be careful; trust comes back with quick ones.
         self._seconds = max(taken, _REMEMBERED * self._seconds + (1 - _REMEMBERED) * taken)
+        self._tried_at = time.monotonic() + _TRIED_AFTER * taken
 
     def _flush_log(self) -> None:
         try:
@@ -138,7 +151,6 @@ class Disk:
 
     def _checkpoint(self) -> None:
         """Move the log into the database now and then, here instead of inside somebody's commit."""
-        self._checkpoint_at = time.monotonic() + _CHECKPOINT_SECONDS
         if self._connection is None:
             self._connection = sqlite3.connect(self._file, timeout=0.0, isolation_level=None)
         with suppress(sqlite3.OperationalError):  # somebody else is at it
@@ -148,10 +160,13 @@ class Disk:
         """Close its connection, when nothing is under way any more."""
         if self._flushing is not None:
             await asyncio.wait([self._flushing])
+        if self._moving is not None:
+            await asyncio.wait([self._moving])
         if self._connection is not None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+            await asyncio.get_running_loop().run_in_executor(self._mover, self._connection.close)
             self._connection = None
         self._thread.shutdown()
+        self._mover.shutdown()
 
 
 async def _nothing() -> None:

@@ -112,7 +112,8 @@ async def members(session: AsyncSession, person_id: str) -> list[str]:
 
 async def person_name(session: AsyncSession, person_id: str) -> str:
     """Return a person's name, empty where none is known."""
-    return (await session.execute(select(_PEOPLE.c.name).where(_PEOPLE.c.id == person_id))).scalar_one()
+    query = select(_PEOPLE.c.name).where(_PEOPLE.c.id == person_id)
+    return str((await session.execute(query)).scalar_one())
 
 
 async def add_person(session: AsyncSession, person_id: str, name: str, at: datetime) -> None:
@@ -145,16 +146,19 @@ async def move(
 
 async def is_current(session: AsyncSession, merge_id: str) -> bool:
     """Tell whether all conversations of a decision still count as it said."""
-    query = select(func.count()).where(B.merge_id == merge_id, B.ended_at.is_not(None))
-    return (await session.execute(query)).scalar_one() == 0
+    query = select(
+        func.count(B.conversation_id.distinct()),
+        func.count(B.conversation_id.distinct()).filter(B.ended_at.is_(None)),
+    ).where(B.merge_id == merge_id)
+    moved, still = (await session.execute(query)).one()
+    return bool(moved == still)
 
 
 async def undo(session: AsyncSession, merge_id: str, by: str, at: datetime, reason: str) -> None:
     """Take a decision back: each of its conversations counts again as what it did before."""
-    rows = (await session.execute(select(_MEMBERS).where(B.merge_id == merge_id))).mappings().all()
-    await session.execute(
-        update(_MEMBERS).where(B.merge_id == merge_id, B.ended_at.is_(None)).values(ended_at=at)
-    )
+    current = (B.merge_id == merge_id, B.ended_at.is_(None))
+    rows = (await session.execute(select(_MEMBERS).where(*current))).mappings().all()
+    await session.execute(update(_MEMBERS).where(*current).values(ended_at=at))
     for row in rows:
         former = None
         if row["former_id"] is not None:

@@ -83,7 +83,10 @@ class Search:
             return [], None, {}
         met = conditions(wanted, windows, self._clock.now())
         most = _LOOKED_AT * limit
-        rows = await repository.find(session, asked, met, before=_place(after), limit=most)
+        are_few = wanted.owner in ("queue", "person") or bool(
+            wanted.urgent or wanted.unread or wanted.has_failed or wanted.window_closing
+        )
+        rows = await repository.find(session, asked, met, are_few=are_few, before=_place(after), limit=most)
         found: dict[str, ConversationView] = {}
         first: dict[str, tuple[str, str]] = {}
         following = str(rows[-1][0]) if len(rows) == most else None

@@ -2,7 +2,8 @@
 
 What is found comes newest first. On PostgreSQL an index of words knows no order: common words are therefore
 looked for among the newest documents first, where a plain walk finds enough of them soon; only words too rare
-to fill a page there are looked up in the index, which then has few to bring into order.
+to fill a page there are looked up in the index, which then has few to bring into order. Where only the few
+conversations are meant that people hold or wait for, it begins with those.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sqlalchemy import (
     literal_column,
     select,
     text,
+    true,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -41,7 +43,7 @@ _TICKETS = cast(Table, TicketRow.__table__)
 T = _TICKETS.c
 
 _CONFIG: ColumnElement[Any] = literal_column("'simple'::regconfig")
-_NEWEST = 20_000
+_NEWEST = 10_000
 """How many of the newest documents are walked through before the index of words is asked."""
 
 
@@ -53,6 +55,7 @@ async def find(
     wanted: Wanted,
     conditions: Sequence[ColumnElement[bool]],
     *,
+    are_few: bool,
     before: int | None,
     limit: int,
 ) -> list[tuple[int, str, str, ConversationView]]:
@@ -62,12 +65,15 @@ async def find(
         session: the unit of work.
         wanted: words and phrases.
         conditions: what the conversation must meet.
+        are_few: only few conversations do.
         before: documents with smaller numbers only.
         limit: the most documents.
     """
     if session.get_bind().dialect.name == "sqlite":
         return await _run(session, _on_sqlite(wanted, conditions, before, limit))
     asked = func.to_tsquery(_CONFIG, _tsquery(wanted))
+    if are_few:
+        return await _run(session, _among_few(asked, conditions, before, limit))
     if not conditions:
         found = await _run(session, _among_newest(asked, before, limit))
         if len(found) == limit:
@@ -108,6 +114,28 @@ def _among_newest(asked: ColumnElement[Any], before: int | None, limit: int) -> 
         .subquery("hits")
     )
     return _with_conversations(hits)
+
+
+def _among_few(
+    asked: ColumnElement[Any],
+    conditions: Sequence[ColumnElement[bool]],
+    before: int | None,
+    limit: int,
+) -> Select[Any]:
+    few = select(C.id).where(*conditions).cte("few").prefix_with("MATERIALIZED", dialect="postgresql")
+    # OFFSET 0 keeps the words out of the inner query: it goes by conversation, not by the index of words.
+    theirs = select(DOCUMENTS).where(D.conversation_id == few.c.id).offset(0).lateral("theirs")
+    t = theirs.c
+    hits = (
+        select(t.id, t.kind, t.ref, t.conversation_id)
+        .select_from(few.join(theirs, true()))
+        .where(t.words.op("@@")(asked))
+        .order_by(t.id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        hits = hits.where(t.id < before)
+    return _with_conversations(hits.subquery("hits"))
 
 
 def _by_words(

@@ -241,7 +241,6 @@ class Desk(Ownership):
 
     async def keep_house(self) -> None:
         """Do what time asks for: tell those who wait, put back what nobody sees to."""
-        await self._waits.refresh()
         await self.tell_waiting()
         await self.return_silent()
 

@@ -2,7 +2,7 @@
 
 Everything is started beside whatever runs, on a copy of the instance, so that nothing of it is kept. Visitors
 ask over HTTP and listen by server-sent events, as the chat widget does. Times are what a visitor waits. The
-method of each figure is in docs/BENCHMARKS.md.
+method of each figure is in docs/BENCHMARKS.md. `python -m deploy.bench desk` measures the operators' console.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from deploy.bench import desk
+from deploy.bench.bots import bots_compared
 from deploy.bench.cost import cost_of_a_message
 from deploy.bench.scenarios import Load, burst, open_and_active, steady, warm_up, without_bot
 from deploy.bench.system import System, running_system
@@ -52,6 +54,10 @@ async def _without_bot(system: System, _given: argparse.Namespace) -> dict[str, 
     return await without_bot(system, Load(10.0, 20.0, 40))
 
 
+async def _bots(_system: System, _given: argparse.Namespace) -> dict[str, Any]:
+    return await bots_compared()
+
+
 SCENARIOS: dict[str, Scenario] = {
     "cost": _cost,
     "steady": _steady,
@@ -59,12 +65,17 @@ SCENARIOS: dict[str, Scenario] = {
     "burst": _burst,
     "chats": _chats,
     "without_bot": _without_bot,
+    "bots": _bots,
 }
 
 
 async def bench(given: argparse.Namespace) -> dict[str, Any]:
     """Start the system, run the scenarios one after another, and return the figures."""
-    async with running_system(Stack.from_environment(), postgres=given.db == "postgres") as system:
+    async with running_system(
+        Stack.from_environment(),
+        postgres=given.db == "postgres",
+        separate_worker=given.worker == "apart",
+    ) as system:
         figures: dict[str, Any] = {
             "machine": {
                 "cores": os.cpu_count(),
@@ -72,6 +83,7 @@ async def bench(given: argparse.Namespace) -> dict[str, Any]:
                 "load": os.getloadavg(),
             },
             "database": given.db,
+            "worker": given.worker,
             "start_seconds": system.start_seconds,
         }
         await warm_up(system)
@@ -105,6 +117,12 @@ def table(figures: dict[str, Any]) -> str:
         lines.append(
             f"{chats['chats']} open chats, {chats['active']} in use, app: {_parts(chats['app_mib'])} MiB"
         )
+    if bots := figures.get("bots"):
+        shown = ", ".join(
+            f"{run['bots']}: {run['per_second']:.1f}/s ({ratio:.2f} times)"
+            for run, ratio in zip(bots["runs"], bots["times_one"], strict=True)
+        )
+        lines.append(f"bots that take {bots['turn_seconds'] * 1000:.0f} ms a turn: {shown}")
     lines.append(f"memory: {_parts(figures['memory_mib'])} MiB")
     return "\n".join(lines)
 
@@ -115,9 +133,17 @@ def _parts(values: dict[str, float]) -> str:
 
 def main() -> int:
     """Read the command line and measure."""
+    if sys.argv[1:2] == ["desk"]:
+        return desk.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="bench", description="Measures the whole running system.")
     parser.add_argument("--scenario", action="append", choices=list(SCENARIOS), help="only this one (repeat)")
     parser.add_argument("--db", choices=("sqlite", "postgres"), default="sqlite", help="the database")
+    parser.add_argument(
+        "--worker",
+        choices=("inside", "apart"),
+        default="inside",
+        help="the worker's place: in the app or not",
+    )
     parser.add_argument("--rate", type=float, default=10.0, help="messages a second in the steady run")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long the steady run is")
     parser.add_argument("--chats", type=int, default=100, help="open chats in the steady run")

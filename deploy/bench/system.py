@@ -71,7 +71,9 @@ class System:
 
 
 @asynccontextmanager
-async def running_system(source: Stack, *, postgres: bool) -> AsyncIterator[System]:
+async def running_system(
+    source: Stack, *, postgres: bool, separate_worker: bool = False
+) -> AsyncIterator[System]:
     """Start a copy of the instance `source` on free ports and yield it; nothing of it is kept.
 
     Raises:
@@ -94,7 +96,11 @@ async def running_system(source: Stack, *, postgres: bool) -> AsyncIterator[Syst
         redis = stack.redis_service()
         assert redis is not None  # on_free_ports asks for one of our own
         await supervisor.start(redis)
-        await supervisor.start(stack.bot_service(), stack.app_service(settings))
+        services = [stack.bot_service(), stack.actions_service(settings)]
+        if separate_worker:
+            services.append(stack.worker_service({**settings, "RUN_WORKER": "true"}))
+            settings["RUN_WORKER"] = "false"
+        await supervisor.start(*services, stack.app_service(settings))
         yield System(stack, supervisor, server, time.monotonic() - started)
 
 

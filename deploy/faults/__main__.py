@@ -85,7 +85,7 @@ async def _start(
 ) -> list[Service]:
     redis = stack.redis_service()
     assert redis is not None  # on_free_ports asks for one of our own
-    others = [stack.bot_service(), stack.app_service(settings)]
+    others = [stack.bot_service(), stack.actions_service(settings), stack.app_service(settings)]
     if separate_worker:
         others.append(stack.worker_service({**settings, "RUN_WORKER": "true"}))
     # All together: the order of starting must not matter.

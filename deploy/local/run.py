@@ -47,7 +47,7 @@ async def _start(stack: Stack, supervisor: Supervisor) -> None:
     redis = stack.redis_service()
     if redis is not None:
         await supervisor.start(redis)
-    await supervisor.start(stack.bot_service(), stack.app_service())
+    await supervisor.start(stack.bot_service(), stack.actions_service(), stack.app_service())
     _say("")
     _say(f"  1022 Gia Lai is running:   {stack.url}/")
     _say(f"  The operators' page:       {stack.url}/console")

@@ -1,4 +1,9 @@
-"""The processes of one machine: Redis, the bot (Rasa) and the application, as the supervisor's services."""
+"""The processes of one machine, as the supervisor's services: Redis, the bot, its actions, the application.
+
+The actions search the knowledge base, some ten milliseconds of processor time a message. In a process of
+their own they never hold up the one that receives, and that one has the processor first (`nice`): however
+much there is to answer, what citizens send is taken and emergencies are answered at once.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +26,11 @@ ROOT = Path(__file__).resolve().parents[2]
 BOT_PYTHON = ROOT / ".venv-bot" / "bin" / "python"
 
 
+_WORKING = 5
+_ANSWERING = 15
+"""Niceness of what answers: receiving comes first."""
+
+
 class PortTakenError(Exception):
     """Another program listens on a port that is needed; the message names the setting to change."""
 
@@ -32,7 +42,7 @@ class Stack:
     Attributes:
         data_dir: the instance's folder.
         app_host: interface the application listens on.
-        app_port, bot_port, redis_port: TCP ports.
+        app_port, bot_port, redis_port, actions_port: TCP ports.
         redis_url: an external Redis; None starts one of our own.
         token: what the bot and the application show each other.
     """
@@ -42,12 +52,13 @@ class Stack:
     app_port: int = 8022
     bot_port: int = 5022
     redis_port: int = 6022
+    actions_port: int = 4022
     redis_url: str | None = None
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
     @classmethod
     def from_environment(cls) -> Stack:
-        """Read APP_HOST, APP_PORT, BOT_PORT, REDIS_PORT, REDIS_URL, DATA_DIR (environment, then `.env`).
+        """Read the settings that say where to listen and keep data (environment, then `.env`).
 
         Raises:
             ValueError: a port is not a number from 1 to 65535.
@@ -66,14 +77,21 @@ class Stack:
             app_port=port("APP_PORT", 8022),
             bot_port=port("BOT_PORT", 5022),
             redis_port=port("REDIS_PORT", 6022),
+            actions_port=port("ACTIONS_PORT", 4022),
             redis_url=values.get("REDIS_URL"),
         )
 
     def on_free_ports(self) -> Stack:
         """Return the same stack on ports that nobody uses, with a Redis of its own."""
-        app, bot, redis = _free_ports(3)
+        app, bot, redis, actions = _free_ports(4)
         return replace(
-            self, app_host="127.0.0.1", app_port=app, bot_port=bot, redis_port=redis, redis_url=None
+            self,
+            app_host="127.0.0.1",
+            app_port=app,
+            bot_port=bot,
+            redis_port=redis,
+            actions_port=actions,
+            redis_url=None,
         )
 
     @property
@@ -98,7 +116,7 @@ class Stack:
             "BOT_PORT": str(self.bot_port),
             "BOT_URL": f"http://127.0.0.1:{self.bot_port}",
             "REDIS_URL": self.effective_redis_url,
-            "ACTIONS_URL": f"http://127.0.0.1:{self.app_port}/internal/actions/webhook",
+            "ACTIONS_URL": f"http://127.0.0.1:{self.actions_port}/internal/actions/webhook",
             "INTERNAL_TOKEN": self.token,
         }
 
@@ -108,7 +126,11 @@ class Stack:
         Raises:
             PortTakenError: one is not.
         """
-        wanted = [("APP_PORT", self.app_port, self.app_host), ("BOT_PORT", self.bot_port, "127.0.0.1")]
+        wanted = [
+            ("APP_PORT", self.app_port, self.app_host),
+            ("BOT_PORT", self.bot_port, "127.0.0.1"),
+            ("ACTIONS_PORT", self.actions_port, "127.0.0.1"),
+        ]
         if self.redis_url is None:
             wanted.append(("REDIS_PORT", self.redis_port, "127.0.0.1"))
         for setting, port, host in wanted:
@@ -138,7 +160,15 @@ class Stack:
         """Rasa with our gateway channel."""
         command = (str(BOT_PYTHON), "-m", "bot.run")
         ready = _answers(f"http://127.0.0.1:{self.bot_port}/webhooks/gateway/health")
-        return Service("bot", command, ready, self.environment(), start_seconds=180)
+        return Service("bot", command, ready, self.environment(), start_seconds=180, nice=_ANSWERING)
+
+    def actions_service(self, settings: Mapping[str, str] | None = None) -> Service:
+        """What the bot can do: answers its action calls and searches the knowledge base."""
+        ready = _answers(f"http://127.0.0.1:{self.actions_port}/health/live")
+        environment = {**self.environment(), **(settings or {}), "APP_PORT": str(self.actions_port)}
+        environment["APP_HOST"] = "127.0.0.1"
+        command = (sys.executable, "-m", "api.actions_process")
+        return Service("actions", command, ready, environment, start_seconds=120, nice=_ANSWERING)
 
     def worker_service(self, settings: Mapping[str, str] | None = None) -> Service:
         """A worker in a process of its own; it has no port, so that it counts as ready at once."""
@@ -147,12 +177,12 @@ class Stack:
             return True
 
         environment = {**self.environment(), **(settings or {})}
-        return Service("worker", (sys.executable, "-m", "api.worker"), is_ready, environment)
+        return Service("worker", (sys.executable, "-m", "api.worker"), is_ready, environment, nice=_WORKING)
 
     def app_service(self, settings: Mapping[str, str] | None = None) -> Service:
         """The application, with further settings where given."""
         ready = _answers(f"{self.url}/health/live")
-        environment = {**self.environment(), **(settings or {})}
+        environment = {**self.environment(), "SERVE_ACTIONS": "false", **(settings or {})}
         return Service("app", (sys.executable, "-m", "api"), ready, environment, start_seconds=120)
 
 

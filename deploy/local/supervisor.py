@@ -37,6 +37,7 @@ class Service:
         environment: added to the supervisor's own.
         start_seconds: how long it may take to become ready.
         stop_seconds: how long it may take to end after SIGTERM, before it is killed.
+        nice: how much it leaves the processor to the others, 0 to 19.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Service:
     environment: Mapping[str, str] = field(default_factory=dict)
     start_seconds: float = 120.0
     stop_seconds: float = 15.0
+    nice: int = 0
 
 
 class Supervisor:
@@ -137,6 +139,7 @@ class Supervisor:
 
     async def _run_once(self, service: Service, logger: logging.Logger) -> int:
         process = await asyncio.create_subprocess_exec(
+            *(("nice", "-n", str(service.nice)) if service.nice else ()),
             *service.command,
             cwd=self._folder,
             env={**os.environ, **service.environment},
@@ -144,8 +147,10 @@ class Supervisor:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             limit=_LINE_LIMIT,
-            # Its own group: Ctrl-C reaches the supervisor alone, which then stops the services in order.
-            start_new_session=True,
+            # Its own group: Ctrl-C reaches the supervisor alone, which then stops the services in order. Not
+            # its own session: Linux shares the processor out between sessions first, and niceness would
+            # count for nothing.
+            process_group=0,
         )
         self._processes[service.name] = process
         assert process.stdout is not None

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from actions.server import ActionRejected, ActionServer, ActionUnknown
-from actions.services import DeskHours, Office, Services
+from actions.services import Office, Services
+from conversations.desk.hours import DeskHours
 
 
 async def test_an_answer_names_the_procedure_and_offers_what_comes_next(conversation) -> None:
@@ -224,7 +225,7 @@ async def test_an_emergency_the_classifier_sees_gets_its_number_first(conversati
 @pytest.mark.parametrize(
     ("instant", "expected"),
     [
-        (datetime(2026, 11, 20, 3, 0, tzinfo=UTC), "trong ít phút"),
+        (datetime(2026, 11, 20, 3, 0, tzinfo=UTC), "chưa ước được"),
         (datetime(2026, 11, 20, 5, 0, tzinfo=UTC), "13:00 hôm nay"),
         (datetime(2026, 11, 20, 10, 0, tzinfo=UTC), "07:00 23/11"),
     ],

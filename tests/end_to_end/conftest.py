@@ -50,6 +50,7 @@ def start(stack: Stack) -> Running:
         "APP_PORT": str(stack.app_port),
         "BOT_PORT": str(stack.bot_port),
         "REDIS_PORT": str(stack.redis_port),
+        "ACTIONS_PORT": str(stack.actions_port),
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
     }

@@ -1,0 +1,278 @@
+"""`python -m deploy.bench desk`: fifty operators at a desk with a year of conversations, on PostgreSQL.
+
+A database is filled (`desk_seed`), the application is started on it, and simulated operators use the
+console's own routes: each has the event stream open and looks at the list, at a conversation, at what a
+search finds, one after another. Meanwhile citizens write in the web chat, and it is measured when each
+console has heard of it. No bot runs: nothing here waits for one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import re
+import secrets
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+
+from accounts.service import AccountService
+from api.startup import prepare_database
+from database.clock import SystemClock
+from database.engine import Database
+from deploy.bench.desk_seed import Size, seed
+from deploy.bench.scenarios import Times, summary
+from deploy.bench.visitors import Visitor
+from deploy.local.postgres import PrivatePostgres
+from deploy.local.stack import ROOT, Stack
+from deploy.local.supervisor import Supervisor
+
+_SETTINGS = {
+    "SERVE_ACTIONS": "false",
+    "LOG_LEVEL": "WARNING",
+    "ADDRESS_MESSAGES_PER_MINUTE": "1000000",
+    "VISITOR_MESSAGES_PER_MINUTE": "1000000",
+}
+_SEARCHED = (
+    "nguyen thi hoa",
+    "Nguyễn Thị Hoà",
+    "đăng ký khai sinh",
+    "tran van dung pleiku",
+    "den duong hung vuong",
+    "0905123456",
+    "rmah",
+    '"cap phep xay dung"',
+    "chua thay ket qua",
+    "ksor thi",
+)
+_LINK = re.compile(r"/console/conversations/([0-9a-f]{32})")
+_HEARD_SECONDS = 10.0
+
+
+@dataclass
+class Operator:
+    """Somebody at a console."""
+
+    http: aiohttp.ClientSession
+    url: str
+    user_id: str
+    heard: dict[str, float] = field(default_factory=dict)
+    """When the console was last told of a conversation."""
+    seen: list[str] = field(default_factory=list)
+
+    async def enter(self, login: str, link: str) -> None:
+        """Set the password by the one-time link, and log in."""
+        password = secrets.token_urlsafe(16)
+        given = {"token": link, "password": password, "again": password}
+        async with self.http.post(f"{self.url}/console/set-password", data=given) as response:
+            response.raise_for_status()
+        form = {"login": login, "password": password}
+        async with self.http.post(f"{self.url}/console/login", data=form, allow_redirects=False) as response:
+            if response.status != 303:
+                raise RuntimeError(f"not logged in: {response.status}")
+
+    async def listen(self) -> None:
+        """Read the event stream for ever."""
+        timeout = aiohttp.ClientTimeout(total=None)
+        async with self.http.get(f"{self.url}/console/events", timeout=timeout) as stream:
+            async for line in stream.content:
+                if line.startswith(b"data: "):
+                    conversation = json.loads(line[6:]).get("conversation")
+                    if conversation:
+                        self.heard[conversation] = time.perf_counter()
+
+    async def look(self, times: Times, kind: str, path: str, **parameters: str) -> None:
+        """Open a page; note under `kind` how long it took, or that the system said it was too busy."""
+        started = time.perf_counter()
+        async with self.http.get(f"{self.url}{path}", params=parameters) as response:
+            body = await response.text()
+            is_refused = response.status == 503
+            if not is_refused:
+                response.raise_for_status()
+        times["refused" if is_refused else kind].append(time.perf_counter() - started)
+        self.seen = _LINK.findall(body) or self.seen
+
+    async def work(self, until: float, pause: float, times: Times) -> None:
+        """Look at one thing after another until a moment."""
+        draw = random.Random(self.user_id)  # noqa: S311 - draws what is looked at
+        await asyncio.sleep(draw.uniform(0, pause))
+        while time.perf_counter() < until:
+            show = draw.choice(("waiting", "mine", "all"))
+            await self.look(times, "inbox", "/console/list", show=show)
+            await asyncio.sleep(draw.uniform(0.5, 1.5) * pause)
+            if self.seen:
+                chosen = draw.choice(self.seen)
+                await self.look(times, "conversation", f"/console/conversations/{chosen}")
+                await asyncio.sleep(draw.uniform(0.5, 1.5) * pause)
+            text = draw.choice(_SEARCHED)
+            await self.look(times, "search", "/console/list", show="all", q=text)
+            await asyncio.sleep(draw.uniform(0.5, 1.5) * pause)
+
+
+async def bench(given: argparse.Namespace) -> dict[str, Any]:
+    """Fill a database where none is given, start the application, measure, and return the figures."""
+    size = Size(given.conversations, given.messages)
+    figures: dict[str, Any] = {
+        "conversations": size.conversations,
+        "messages": size.messages,
+        "operators": given.operators,
+        "cores": os.cpu_count(),
+        "load": os.getloadavg(),
+    }
+    async with AsyncExitStack() as opened:
+        url = given.database
+        if url is None:
+            server = opened.enter_context(PrivatePostgres(durable=True))
+            url = server.create("bench")
+        accounts = await _operators(url, given.operators)
+        ids = [user_id for user_id, _, _ in accounts]
+        if given.database is None:
+            figures["seed_seconds"] = await seed(_plain(url), size, ids)
+        else:
+            await _give_work(url, ids)
+        folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="1022-desk-"))
+        stack = Stack(data_dir=Path(folder)).on_free_ports()
+        supervisor = Supervisor(ROOT, stack.data_dir / "logs", quiet=True)
+        opened.push_async_callback(supervisor.stop)
+        redis = stack.redis_service()
+        assert redis is not None  # on_free_ports asks for one of our own
+        await supervisor.start(redis)
+        await supervisor.start(stack.app_service({**_SETTINGS, "DATABASE_URL": url}))
+        async with _at_the_desk(stack.url, accounts) as operators:
+            figures |= await measure(stack.url, operators, given.seconds, given.pause)
+    figures["load_after"] = os.getloadavg()
+    return figures
+
+
+async def measure(url: str, operators: list[Operator], seconds: float, pause: float) -> dict[str, Any]:
+    """Let everybody work for a while, with a citizen's message each second; return the times."""
+    times: Times = defaultdict(list)
+    for operator in operators:  # what is loaded late is loaded now
+        await operator.look(defaultdict(list), "first", "/console/list", show="all")
+    async with aiohttp.ClientSession() as http:
+        citizens = [await _citizen(http, url) for _ in range(5)]
+        until = time.perf_counter() + seconds
+        async with asyncio.TaskGroup() as working:
+            for operator in operators:
+                working.create_task(operator.work(until, pause, times))
+            number = 0
+            while time.perf_counter() < until:
+                await _say(citizens[number % len(citizens)], operators, times)
+                number += 1
+                await asyncio.sleep(1.0)
+    return {"seconds": seconds, "pause": pause, "ms": summary(times)}
+
+
+async def _citizen(http: aiohttp.ClientSession, url: str) -> tuple[Visitor, str]:
+    """Return somebody who has written before, with their conversation."""
+    visitor = Visitor(http, url)
+    await visitor.open()
+    await visitor.say("xin chào")
+    async with http.post(f"{url}/chat/session", json={"token": visitor.token}) as response:
+        response.raise_for_status()
+        return visitor, str((await response.json())["conversation_id"])
+
+
+async def _say(citizen: tuple[Visitor, str], operators: list[Operator], times: Times) -> None:
+    """Say something; note when the last of the consoles has heard of it."""
+    visitor, conversation = citizen
+    started = time.perf_counter()
+    times["taken"].append(await visitor.say("đèn đường trước nhà em hỏng"))
+    patience = started + _HEARD_SECONDS
+    while not all(operator.heard.get(conversation, 0.0) >= started for operator in operators):
+        if time.perf_counter() > patience:
+            times["not_heard"].append(_HEARD_SECONDS)
+            return
+        await asyncio.sleep(0.005)
+    last = max(operator.heard[conversation] for operator in operators)
+    times["every_screen"].append(last - started)
+
+
+@asynccontextmanager
+async def _at_the_desk(url: str, accounts: list[tuple[str, str, str]]) -> AsyncIterator[list[Operator]]:
+    async with AsyncExitStack() as opened:
+        operators = []
+        for user_id, login, link in accounts:
+            jar = aiohttp.CookieJar(unsafe=True)
+            http = await opened.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
+            operator = Operator(http, url, user_id)
+            await operator.enter(login, link)
+            operators.append(operator)
+        streams = [asyncio.create_task(operator.listen()) for operator in operators]
+        try:
+            yield operators
+        finally:
+            for stream in streams:
+                stream.cancel()
+            await asyncio.gather(*streams, return_exceptions=True)
+
+
+async def _operators(url: str, count: int) -> list[tuple[str, str, str]]:
+    """Create operators; return id, login and the token of the one-time link of each."""
+    database = Database(url)
+    try:
+        await prepare_database(database)
+        accounts = AccountService(database, SystemClock())
+        run = secrets.token_hex(4)
+        made = []
+        for number in range(count):
+            login = f"bench-{run}-{number}"
+            user, link = await accounts.users.invite(
+                login=login, name=f"Trực viên {number + 1}", roles=("operator",), actor="system"
+            )
+            made.append((user.id, login, link))
+        return made
+    finally:
+        await database.close()
+
+
+async def _give_work(url: str, ids: list[str]) -> None:
+    """Share out what people hold in a database that was filled before."""
+    connection: Any = await asyncpg.connect(_plain(url))
+    try:
+        await connection.execute(
+            "UPDATE conversations c SET assigned_to = ($1::text[])[1 + (n.number % $2)] "
+            "FROM (SELECT id, row_number() OVER (ORDER BY id)::int AS number FROM conversations "
+            "WHERE owner = 'person') n WHERE n.id = c.id",
+            ids,
+            len(ids),
+        )
+    finally:
+        await connection.close()
+
+
+def _plain(url: str) -> str:
+    return url.replace("+asyncpg", "")
+
+
+def main(arguments: list[str]) -> int:
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(prog="bench desk", description="Measures the operators' console.")
+    parser.add_argument("--conversations", type=int, default=100_000)
+    parser.add_argument("--messages", type=int, default=2_000_000)
+    parser.add_argument("--operators", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long they work")
+    parser.add_argument("--pause", type=float, default=3.0, help="seconds between two looks of an operator")
+    parser.add_argument("--database", help="one that was filled before (postgresql+asyncpg://…)")
+    parser.add_argument("--json", type=Path, help="write all figures here")
+    given = parser.parse_args(arguments)
+    figures = asyncio.run(bench(given))
+    if given.json is not None:
+        given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    for kind, values in figures["ms"].items():
+        shown = "".join(f"{values[column]:>9.1f}" for column in ("p50", "p95", "p99", "mean"))
+        print(f"{kind:16}{values['n']:>7}{shown}")
+    print(f"load {figures['load']} to {figures['load_after']}", file=sys.stderr)
+    return 0
