@@ -1,4 +1,4 @@
-"""The application with its database and Redis and without the bot: whoever writes waits for a person at once."""
+"""The application with its database and Redis, without the bot: whoever writes waits for a person at once."""
 
 from __future__ import annotations
 
