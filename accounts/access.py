@@ -18,6 +18,7 @@ class Action(StrEnum):
     SEE_CONVERSATIONS = "conversations.see"
     ANSWER = "conversations.answer"
     TAKE_OVER = "conversations.take_over"
+    SHARE_ANSWERS = "answers.share"
     MERGE_PEOPLE = "people.merge"
     SEE_TICKETS = "tickets.see"
     CHANGE_TICKETS = "tickets.change"
@@ -41,6 +42,7 @@ ALLOWED: dict[Action, frozenset[str]] = {
     Action.SEE_CONVERSATIONS: _DESK,
     Action.ANSWER: _DESK,
     Action.TAKE_OVER: _IN_CHARGE,
+    Action.SHARE_ANSWERS: _IN_CHARGE,
     Action.MERGE_PEOPLE: _DESK,
     Action.SEE_TICKETS: _DESK,
     Action.CHANGE_TICKETS: _DESK,

@@ -22,9 +22,12 @@ account.own           x x x x x x x x x
 conversations.see     x x . . . . . x .
 conversations.answer  x x . . . . . x .
 conversations.take_over . x . . . . . x .
+answers.share         . x . . . . . x .
 people.merge          x x . . . . . x .
 tickets.see           x x . . . . . x .
 tickets.change        x x . . . . . x .
+tickets.reopen        . x . . . . . x .
+tickets.see_sender    x x . . . . . x .
 channels.see          . x . . . . . x .
 channels.connect      . . . . . . . x .
 users.manage          . . . . . . . x .

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_pla
 
 from deploy.local.prepare import find_chromium
 from deploy.local.stack import ROOT, Stack
+from tests.end_to_end.desk import DeskApp
 
 _START_SECONDS = 240
 
@@ -175,3 +176,28 @@ def http(system: Running) -> Iterator[httpx.Client]:
     """A plain HTTP client on the running application."""
     with httpx.Client(base_url=system.url, timeout=15) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskApp]:
+    """The application without the bot: whoever writes waits for a person at once."""
+    app = DeskApp(tmp_path_factory.mktemp("desk"))
+    app.open()
+    yield app
+    app.close()
+
+
+@pytest.fixture(scope="module")
+def hoa(desk: DeskApp, browser: Browser) -> Iterator[BrowserContext]:
+    """A browser in which an operator has logged in."""
+    context = desk.operator(browser, "hoa")
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def khanh(desk: DeskApp, browser: Browser) -> Iterator[BrowserContext]:
+    """Another operator's browser."""
+    context = desk.operator(browser, "khanh")
+    yield context
+    context.close()

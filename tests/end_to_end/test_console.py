@@ -69,14 +69,14 @@ def test_from_the_queue_to_an_answer_and_back_to_the_assistant(
     ask(page, "cho tôi gặp người thật")
 
     # The list of who waits comes by itself.
-    waiting = desk.locator("#list a", has_text="cho tôi gặp người thật").first
+    waiting = desk.locator("#items a", has_text="cho tôi gặp người thật").first
     waiting.wait_for()
     waiting.click()
     desk.locator(".messages .words", has_text="cho tôi gặp người thật").wait_for()
     assert serious_findings(desk) == []
 
     desk.get_by_role("button", name="Nhận trả lời").click()
-    desk.locator(".thread-head", has_text="Anh/chị đang trả lời").wait_for()
+    desk.locator(".thread-head", has_text="Tôi đang trả lời").wait_for()
     desk.fill("#text", "Dạ chào anh, em là nhân viên trực, em giúp gì được ạ?")
     desk.press("#text", "Control+Enter")
     page.locator("chat-1022 .message.operator", has_text="em là nhân viên trực").wait_for()
@@ -99,10 +99,10 @@ def test_what_was_written_survives_a_conversation_that_somebody_else_holds(
     ask(page, "cho gap nhan vien")
     desk = operator.new_page()
     desk.goto(f"{system.url}/console")
-    desk.locator("#list a").first.click()
+    desk.locator("#items a").first.click()
     desk.fill("#text", "Em chưa bấm nhận mà đã gửi")
     desk.click("#reply button[type=submit]")
-    desk.locator("[role=alert]").wait_for()
+    desk.locator("#problem").wait_for()
     expect(desk.locator("#text")).to_have_value("Em chưa bấm nhận mà đã gửi")
     assert page.locator("chat-1022 .message.operator").count() == 0
     desk.close()
@@ -146,7 +146,7 @@ def test_the_operator_sees_the_picture_the_citizen_sent_and_nobody_else_does(
 
     desk = operator.new_page()
     desk.goto(f"{system.url}/console")
-    desk.locator("#list a", has_text="xem giúp ảnh này").first.click()
+    desk.locator("#items a", has_text="xem giúp ảnh này").first.click()
     shown = desk.locator(".messages img")
     shown.wait_for()
     assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0

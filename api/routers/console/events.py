@@ -85,7 +85,7 @@ async def _notes(services: Services, user_id: str) -> AsyncIterator[bytes]:
         heartbeat = services.settings.event_heartbeat
         async for kind, event in _either({"changed": of_all, "mine": of_mine}, heartbeat):
             if event is None:
-                # An event and no comment: a page cannot see comments, and must know a dead line from a quiet one.
+                # No comment: a page cannot see those, and must tell a dead line from a quiet one.
                 yield b"event: alive\ndata: {}\n\n"
                 continue
             name = "presence" if event.get("type") == "presence" else kind

@@ -1,4 +1,4 @@
-"""The knowledge base beside a conversation: what may answer it, search, one entry, what was answered wrongly."""
+"""The knowledge base beside a conversation: what may answer it, search, entries, wrong answers."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def wrong(
     conversation: Annotated[str, Form(max_length=64)] = "",
     hint: Annotated[str, Form(max_length=64)] = "",
 ) -> Response:
-    """Keep for learning that the answer to a citizen's message was wrong, and note it beside the conversation."""
+    """Keep for learning that the answer to a citizen's message was wrong, and note it for colleagues."""
     try:
         kept = await services.learning.add_correction(message_id[:64], hint=hint or None)
     except TurnNotFoundError as error:

@@ -212,7 +212,7 @@ def _intent(handoff: Handoff | None) -> str:
 
 
 def title_of(conversation: ConversationView, people: Mapping[str, str]) -> str:
-    """Return what a conversation is called: the person's name where it is known, else a short sign of its own."""
+    """Return what a conversation is called: the person's name where it is known, else a short sign."""
     return people.get(conversation.id) or say("console.list.unnamed", sign=conversation.id[:6])
 
 
@@ -233,14 +233,15 @@ def state_of(
 
 
 def pieces(text: str, asked: str) -> tuple[tuple[str, bool], ...]:
-    """Return a text in pieces, and of each whether it is a word that was looked for, with marks or without."""
-    words = sorted(words_of(asked), key=len, reverse=True)
+    """Return a text in pieces, and of each whether it was looked for, with marks or without."""
+    # Of a longer word the beginning is enough, as it is for the search.
+    words = [re.escape(word) + (r"\w*" if len(word) > 2 else "") for word in words_of(asked)]
     plain = strip_marks(text).lower()
     if not words or len(plain) != len(text):
         return ((text, False),)
     found = []
     end = 0
-    for match in re.finditer(rf"\b(?:{'|'.join(map(re.escape, words))})", plain):
+    for match in re.finditer(rf"\b(?:{'|'.join(words)})\b", plain):
         if match.start() > end:
             found.append((text[end : match.start()], False))
         found.append((text[match.start() : match.end()], True))

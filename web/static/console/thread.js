@@ -6,6 +6,7 @@ import { say } from "./words.js";
 const NEAR_END = 80;
 const MOST_SHOWN = 200;
 const SLOW_MS = 200;
+const ON_THE_WAY_MS = [700, 1_500, 3_000, 6_000, 12_000, 30_000];
 
 export class Thread extends EventTarget {
   id = null;
@@ -13,6 +14,8 @@ export class Thread extends EventTarget {
   #opening = null;
   #isAsking = false;
   #isAskedAgain = false;
+  #following = 0;
+  #looked = 0;
   #resizing = new ResizeObserver(() => {});
 
   constructor(place) {
@@ -100,7 +103,20 @@ export class Thread extends EventTarget {
     if (isAtEnd) this.toEnd();
     this.#place.querySelector("#newer").hidden = isAtEnd || this.#count() <= before;
     if (isAtEnd) this.#trim();
+    this.#follow();
     this.dispatchEvent(new Event("changed"));
+  }
+
+  /* Whether a message has arrived is seen by looking again, at longer and longer intervals. */
+  #follow() {
+    clearTimeout(this.#following);
+    if (!this.#place.querySelector("#said > .pending")) {
+      this.#looked = 0;
+      return;
+    }
+    const pause = ON_THE_WAY_MS[Math.min(this.#looked, ON_THE_WAY_MS.length - 1)];
+    this.#looked += 1;
+    this.#following = setTimeout(() => this.refresh(), pause);
   }
 
   /** Says what went wrong, until it is put away or the next thing is done. */
@@ -158,7 +174,8 @@ export class Thread extends EventTarget {
     this.#resizing.disconnect();
     this.#resizing = new ResizeObserver(stay);
     if (messages) this.#resizing.observe(messages);
-    htmx.process(this.#place);
+    this.#looked = 0;
+    this.#follow();
     this.dispatchEvent(new Event("opened"));
   }
 
