@@ -16,6 +16,7 @@ from fastapi import Request
 from accounts.parts import Rules
 from accounts.service import AccountService
 from actions.learning.samples import LearningSamples
+from api.knowledge import KnowledgeLink
 from api.messenger import MessengerParts, build_messenger
 from api.open_sockets import Sockets
 from api.privacy import PersonalData
@@ -73,6 +74,7 @@ class Services:
         messenger, zalo: the channels; None while they are off.
         actions: answers the bot's action calls; None where this process does not serve them.
         knowledge: the knowledge base the actions search.
+        library: the knowledge base for people, also where another process has it.
     """
 
     settings: Settings
@@ -97,6 +99,7 @@ class Services:
     internal_token: str
     credentials: ChannelCredentials
     health: ChannelHealth
+    library: KnowledgeLink = field(init=False)
     messenger: MessengerParts | None = None
     zalo: ZaloChannel | None = None
     knowledge: KnowledgeBase | None = None
@@ -104,6 +107,9 @@ class Services:
     _actions_only: bool = False
     _http: aiohttp.ClientSession | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.library = KnowledgeLink(lambda: self.knowledge, self.settings.knowledge_url, self.internal_token)
 
     @property
     def inbox(self) -> Inbox:
@@ -205,6 +211,7 @@ class Services:
         await self.core.stop()
         await self.health.stop()
         await self.bot.close()
+        await self.library.close()
         if self.messenger is not None:
             await self.messenger.close()
         if self.zalo is not None:

@@ -58,6 +58,11 @@ class Settings(BaseSettings):
     )
     embedding_model: str | None = Field(None, description="Sentence-embedding model; none: the trained one")
     serve_actions: bool = Field(True, description="Answer the bot's action calls in this process")
+    knowledge_url: str = Field(
+        "",
+        description="Where a process without actions finds the knowledge base for the desk's pages: "
+        "http://…/internal/knowledge of the actions' process",
+    )
     hotline: str = Field("0269.1022", description="Telephone number people are told to call")
     desk_always_open: bool = Field(
         True,
