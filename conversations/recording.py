@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,14 @@ from conversations.schemas import SendResult
 log = structlog.get_logger(__name__)
 
 _LONGEST_ERROR = 300
+_FIRST_PAUSE = 2.0
+_LONGEST_PAUSE = 600.0
+
+
+def pause_after(attempts: int) -> timedelta:
+    """Return the time until the next try: doubling, with jitter so that not everybody comes back at once."""
+    longest: float = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (attempts - 1))
+    return timedelta(seconds=longest * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
 
 
 @dataclass(frozen=True, slots=True)
