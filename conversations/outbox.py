@@ -52,7 +52,9 @@ _LATE = timedelta(seconds=1)
 _AT_ONCE = 16
 _LONGEST_WAIT_FOR_PLACE = 5.0
 _DRAINED_AT_ONCE = 200
-ECHO_PATIENCE = timedelta(seconds=5)
+_UNKNOWN = ("timeout", "connection")
+"""Codes of sends that broke off: the provider may have taken the message all the same."""
+ECHO_PATIENCE = timedelta(seconds=30)
 """How long a message in doubt waits for its echo."""
 
 
@@ -325,7 +327,8 @@ class Outbox:
             if moved is not None:
                 result = SendResult.permanent(moved_to(moved["channel"]))
                 self.kick(moved["id"])
-        return Tried(row, result, self.circuit(channel).is_closed, pause_after(row["attempts"] + 1))
+        doubt = self._echo_patience if able.echoes and result.error in _UNKNOWN else None
+        return Tried(row, result, self.circuit(channel).is_closed, pause_after(row["attempts"] + 1), doubt)
 
     def _note(self, channel: str, result: SendResult) -> None:
         circuit = self.circuit(channel)
