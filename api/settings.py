@@ -172,7 +172,7 @@ class Settings(BaseSettings):
         description="Seconds a message of Zalo or Messenger waits for an earlier one that comes after it",
     )
     channel_echo_seconds: float = Field(
-        5.0,
+        30.0,
         ge=0,
         le=300,
         description="Seconds that a message which may have gone out waits for the provider's echo",

@@ -38,7 +38,7 @@ from vntext.normalise import normalise, strip_marks
 
 log = structlog.get_logger(__name__)
 
-_MOST_ATTEMPTS = 4
+_MOST_ATTEMPTS = 8
 _LOOKED_AT = 20
 _TYPING_AFTER = 0.5
 _FORM_ANSWER_WORDS = 8

@@ -30,7 +30,7 @@ from conversations.circuit import ChannelObserver, Circuit, Nobody
 from conversations.claims import ClaimNames
 from conversations.outgoing import FindFile, no_files, outgoing
 from conversations.reasons import moved_to
-from conversations.recording import Tried, record
+from conversations.recording import Tried, pause_after, record
 from conversations.repository import Row
 from conversations.rerouting import Nobody as NobodyKnown
 from conversations.rerouting import People, Rerouting
@@ -47,21 +47,15 @@ LEASE = timedelta(seconds=30)
 _SEND_SECONDS = 15.0
 _BATCH = 20
 _MOST_ATTEMPTS = 12
-_FIRST_PAUSE = 2.0
-_LONGEST_PAUSE = 600.0
 _SWEEP_SECONDS = 1.0
 _LATE = timedelta(seconds=1)
 _AT_ONCE = 16
 _LONGEST_WAIT_FOR_PLACE = 5.0
 _DRAINED_AT_ONCE = 200
-ECHO_PATIENCE = timedelta(seconds=5)
+_UNKNOWN = ("timeout", "connection")
+"""Codes of sends that broke off: the provider may have taken the message all the same."""
+ECHO_PATIENCE = timedelta(seconds=30)
 """How long a message in doubt waits for its echo."""
-
-
-def pause_after(attempts: int) -> float:
-    """Return seconds until the next try: doubling, with jitter so that not everybody comes back at once."""
-    longest: float = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (attempts - 1))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
 
 
 class Outbox:
@@ -333,8 +327,8 @@ class Outbox:
             if moved is not None:
                 result = SendResult.permanent(moved_to(moved["channel"]))
                 self.kick(moved["id"])
-        pause = timedelta(seconds=pause_after(row["attempts"] + 1))
-        return Tried(row, result, self.circuit(channel).is_closed, pause)
+        doubt = self._echo_patience if able.echoes and result.error in _UNKNOWN else None
+        return Tried(row, result, self.circuit(channel).is_closed, pause_after(row["attempts"] + 1), doubt)
 
     def _note(self, channel: str, result: SendResult) -> None:
         circuit = self.circuit(channel)

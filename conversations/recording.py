@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,12 +12,21 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from conversations import repository, sending_repository, watch
+from conversations.reasons import IN_DOUBT
 from conversations.repository import Row
 from conversations.schemas import SendResult
 
 log = structlog.get_logger(__name__)
 
 _LONGEST_ERROR = 300
+_FIRST_PAUSE = 2.0
+_LONGEST_PAUSE = 600.0
+
+
+def pause_after(attempts: int) -> timedelta:
+    """Return the time until the next try: doubling, with jitter so that not everybody comes back at once."""
+    longest: float = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (attempts - 1))
+    return timedelta(seconds=longest * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +36,14 @@ class Tried:
     Attributes:
         is_charged: the try counts; it does not when the channel as a whole does not work.
         pause: how long the row waits after a try that failed for now.
+        doubt: the provider may have taken it: how long it waits for its echo; None: it has not.
     """
 
     row: Row
     result: SendResult
     is_charged: bool
     pause: timedelta
+    doubt: timedelta | None = None
 
 
 async def record(session: AsyncSession, tried: Sequence[Tried], now: datetime, most_attempts: int) -> None:
@@ -57,6 +69,8 @@ async def record(session: AsyncSession, tried: Sequence[Tried], now: datetime, m
             await sending_repository.record(session, row["id"], values, final=False)
         else:
             due = now + one.pause if one.is_charged else None
+            if one.doubt is not None:
+                due, error = now + max(one.pause, one.doubt), IN_DOUBT
             values = {"next_attempt_at": due, "error": error, "attempts": attempts}
             await sending_repository.record(session, row["id"], values, final=False)
 

@@ -128,8 +128,11 @@ class ZaloClient:
             raise ZaloError("transient", "rate_limited", error.retry_after) from error
         except TimeoutError as error:
             raise ZaloError("transient", "timeout") from error
+        except aiohttp.ClientConnectorError as error:
+            raise ZaloError("transient", "unreachable") from error
         except aiohttp.ClientError as error:
-            raise ZaloError("transient", type(error).__name__) from error
+            # It was reached, so it may have done what was asked.
+            raise ZaloError("transient", "connection") from error
         self._limit.learn(response.headers)
         return self._answer(path, response.status, response.headers.get("Retry-After"), content)
 

@@ -48,7 +48,7 @@ async def test_a_message_that_brought_the_process_down_goes_to_the_bot_again(
     core: ConversationCore, letters: DeadLetters, fake_bot: Any, provider: Any, clock: Any, write: Write
 ) -> None:
     received = await core.inbox.receive(write("lệ phí?"))
-    for _ in range(4):
+    for _ in range(8):
         assert not isinstance(await core.dispatcher._take(received.conversation_id), type(None))
         clock.forward(minutes=1)  # the process died; the claim ran out
     await work(core)

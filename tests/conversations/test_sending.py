@@ -353,3 +353,15 @@ def test_long_texts_are_cut_at_the_ends_of_sentences():
     assert parts == ["Câu một có mấy chữ. Câu hai dài hơn một chút!", "Phí là 1.500.000 đồng? Hết."]
     assert all(len(part) <= 50 for part in parts)
     assert split_text("a" * 120, 50) == ["a" * 50, "a" * 50, "a" * 20]
+
+
+@pytest.mark.parametrize(("error", "seconds"), [("timeout", 30), ("connection", 30), ("http_500", 2)])
+async def test_a_call_that_broke_off_waits_for_its_echo(
+    core: ConversationCore, account: Account, clock: HandClock, ask: Any, error: str, seconds: float
+):
+    account.next = [SendResult.transient(error)]
+    await ask("câu 1?")
+    await pass_time(core, clock, seconds / 2 - 0.5)
+    assert account.taken == []
+    await pass_time(core, clock, seconds)
+    assert account.texts == ["bot: câu 1?"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from actions.learning.samples import SETTLED, LearningSamples, TurnNotFoundError
+from conversations import repository
 
 
 async def collected(samples: LearningSamples, clock: Any) -> dict[str, Any]:
@@ -159,3 +160,25 @@ async def test_samples_are_forgotten_when_nobody_says_them_any_more(talk, sample
 
     assert await samples.forget() == 1
     assert [sample.text for sample in await samples.open(10)] == ["sang tên rẫy"]
+
+
+async def test_what_its_sender_took_back_is_forgotten(talk, samples, clock, database):
+    mine = await talk.said("lam cai do cho con toi", "unclear")
+    for user in ("u2", "u3"):
+        await talk.said("thẻ gì đó của bố", "unclear", user=user)
+    await collected(samples, clock)
+    theirs = await talk.said("thẻ gì đó của bố", "unclear", user="u4")
+    async with database.write() as session:
+        await samples.withdraw(session, mine)
+        await samples.withdraw(session, theirs)
+        await samples.withdraw(session, "no such message")
+
+    assert {sample.text: sample.count for sample in await samples.open(100)} == {"thẻ gì đó của bố": 1}
+
+
+async def test_what_was_taken_back_is_not_collected_later(talk, samples, clock, database):
+    message = await talk.said("lam cai do cho con toi", "unclear")
+    async with database.write() as session:
+        await repository.change_messages(session, [message], text="", payload={}, turn=None)
+
+    assert await collected(samples, clock) == {}

@@ -119,8 +119,8 @@ async def test_an_unknown_code_is_shown_to_people(connected: ZaloChannel, played
     ("faults", "error"),
     [
         ({"down": True}, "http_502"),
-        ({"drop_connection": True}, "ServerDisconnectedError"),
-        ({"drop_connection": "after"}, "ServerDisconnectedError"),
+        ({"drop_connection": True}, "connection"),
+        ({"drop_connection": "after"}, "connection"),
     ],
 )
 async def test_a_provider_in_trouble_is_asked_again_later(
