@@ -8,8 +8,8 @@ export PYTHONPATH := $(CURDIR)
 export DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check install lint format train label fit kb-import predict compare bench faults dead backup \
-	restore reset
+.PHONY: help run test check install lint format train label fit kb-import predict compare bench channels-load faults dead backup \
+	restore reset providers messenger-profile
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,10 +66,10 @@ kb-import: ## Import procedures: make kb-import FROM=<file or folder> [DATA_DIR=
 	@$(PREPARE) import
 	@$(APP) -m kb_index import --from "$(FROM)" --data-dir "$(DATA_DIR)"
 
-predict: ## Answer evaluation rows: make predict IN=<rows.jsonl> OUT=<predictions.jsonl> [DATA_DIR=<folder>]
+predict: ## Answer evaluation rows: make predict IN=<rows.jsonl> OUT=<predictions.jsonl> [CHANNEL=zalo|messenger]
 	@test -n "$(IN)" -a -n "$(OUT)" || { echo "error: make predict IN=<rows.jsonl> OUT=<predictions.jsonl> [DATA_DIR=<folder>]"; exit 2; }
 	@$(PREPARE) run
-	@$(APP) -m deploy.local.predict --in "$(IN)" --out "$(OUT)"
+	@$(APP) -m deploy.local.predict --in "$(IN)" --out "$(OUT)" $(if $(CHANNEL),--channel $(CHANNEL))
 
 compare: ## Compare models (docs/MODELS.md): make compare [ONLY=classifiers|search|marks] [DATA_DIR=<folder>]
 	@$(PREPARE) run
@@ -79,6 +79,10 @@ compare: ## Compare models (docs/MODELS.md): make compare [ONLY=classifiers|sear
 bench: ## Measure speed, cost and memory of the running system: make bench [ARGS="--db postgres --rate 16.4 …"]
 	@$(PREPARE) run
 	@$(APP) -m deploy.bench $(ARGS)
+
+channels-load: ## Load, outage and kills through a played provider: make channels-load [ARGS="--channel zalo --db postgres …"]
+	@$(PREPARE) import
+	@$(APP) -m deploy.channels_load $(ARGS)
 
 faults: ## Kill processes under load, check that nothing is lost: make faults [KILLS=300] [DB=sqlite|postgres]
 	@$(PREPARE) run
@@ -96,6 +100,14 @@ restore: ## Bring an instance back: make restore FROM=<archive> [REPLACE=yes] [D
 	@test -n "$(FROM)" || { echo "error: say what from: make restore FROM=<archive> [REPLACE=yes]"; exit 2; }
 	@$(PREPARE) import
 	@$(APP) -m deploy.backup restore --from "$(FROM)" $(if $(filter yes,$(REPLACE)),--replace)
+
+providers: ## Play Zalo and Messenger, with phones of people on a page, to try the channels by hand
+	@$(PREPARE) import
+	@$(APP) -m tests.providers $(ARGS)
+
+messenger-profile: ## Set greeting, Get Started and menu of the connected Facebook page
+	@$(PREPARE) import
+	@$(APP) -m api.messenger_profile
 
 reset: ## Delete this instance's data (asks first)
 	@$(PYTHON) deploy/local/reset.py "$(DATA_DIR)"

@@ -17,7 +17,7 @@ from api.__main__ import server_options
 from api.errors import install_errors
 from api.logs import configure_logging, start_tracing
 from api.middleware import RequestContext
-from api.routers import actions, health, metrics
+from api.routers import actions, health, knowledge, metrics
 from api.services import Services, build_services
 from api.settings import Settings
 from telemetry import tracing
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 def create_actions_app(settings: Settings, services: Services | None = None) -> FastAPI:
-    """Return the app: actions, health and metrics.
+    """Return the app: actions, the knowledge base for the other processes, health and metrics.
 
     Args:
         settings: of this process.
@@ -51,7 +51,7 @@ def create_actions_app(settings: Settings, services: Services | None = None) -> 
     app.state.services = parts
     install_errors(app)
     app.add_middleware(RequestContext)
-    for surface in (health, metrics, actions):
+    for surface in (health, metrics, actions, knowledge):
         app.include_router(surface.router)
     return app
 

@@ -16,7 +16,7 @@ from api.console_page import prove_address
 from api.errors import answer, install_errors
 from api.logs import VERSION, configure_logging, start_tracing
 from api.middleware import BodyLimit, ChatCors, RequestContext
-from api.routers import actions, chat, chat_files, console, follow, health, metrics, pages
+from api.routers import actions, chat, chat_files, console, follow, health, metrics, pages, webhooks
 from api.services import Services, build_services
 from api.settings import Settings
 from api.templating import page
@@ -75,7 +75,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.add_middleware(RequestContext)
     for surface in (health, metrics, chat, chat_files, actions, pages, follow):
         app.include_router(surface.router)
-    for router in console.ROUTERS:
+    for router in (*console.ROUTERS, *webhooks.ROUTERS):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     return app

@@ -30,6 +30,7 @@ class Section:
 SECTIONS = (
     Section("conversations", "/console", Action.SEE_CONVERSATIONS),
     Section("tickets", "/console/tickets", Action.SEE_TICKETS),
+    Section("channels", "/console/channels", Action.SEE_CHANNELS),
     Section("users", "/console/users", Action.MANAGE_USERS),
     Section("privacy", "/console/privacy", Action.EXPORT_PERSON),
     Section("audit", "/console/audit", Action.SEE_AUDIT),

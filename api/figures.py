@@ -11,10 +11,10 @@ from sqlalchemy.pool import QueuePool
 
 from api.readiness import readiness
 from api.services import Services
+from conversations.arrival import SESSION_IDLE
 from conversations.figures import Figures, read_figures
-from conversations.service import SESSION_IDLE
 from database.engine import STORAGE_DOWN
-from telemetry import metrics
+from telemetry import labels, metrics
 
 _FRESH_SECONDS = 5.0
 _PATIENCE = 2.0
@@ -40,6 +40,7 @@ class FigureKeeper:
             if time.monotonic() - self._read_at < _FRESH_SECONDS:
                 return
             await self._parts()
+            await self._channels()
             self._conversations(await self._figures())
             self._own()
             self._read_at = time.monotonic()
@@ -52,6 +53,30 @@ class FigureKeeper:
         resting = self._services.bot.resting()
         metrics.bots.set(len(resting))
         metrics.bots_resting.set(sum(resting))
+
+    async def _channels(self) -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                reports = await self._services.health.reports()
+        except (*STORAGE_DOWN, TimeoutError):
+            return
+        now = self._services.clock.now()
+        for report in reports:
+            channel = labels.channel(report.channel)
+            metrics.channel_up.labels(channel).set(report.state in ("ok", "limited"))
+            metrics.channel_quiet.labels(channel).set(report.is_quiet)
+            metrics.channel_queue.labels(channel).set(report.queue)
+            for gauge, at in (
+                (metrics.channel_last_event, report.last_event_at),
+                (metrics.channel_last_success, report.last_success_at),
+            ):
+                gauge.labels(channel).set(math.nan if at is None else _age(at, now))
+            credentials = report.credentials
+            expires = credentials.expires_at if credentials else None
+            left = (expires - now).total_seconds() if expires else math.nan
+            metrics.channel_token.labels(channel).set(left)
+            needs_login = report.fault in ("needs_login", "refused_credentials")
+            metrics.channel_login.labels(channel).set(needs_login)
 
     async def _figures(self) -> Figures | None:
         lately = self._services.clock.now() - SESSION_IDLE

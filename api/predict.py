@@ -1,9 +1,11 @@
-"""`python -m api.predict`: answers evaluation rows through the pipeline that a web-chat message goes through.
+"""`python -m api.predict`: answers evaluation rows as a citizen's message is answered.
 
-Every row is a fresh web-chat conversation: inbox, emergency gate, worker, language gate, bot, actions,
-search, outbox. The bot must be running; it calls its actions back, so this command serves the app on APP_PORT
-while it works. One thing is switched off: waiting for further pieces of a message, since rows come whole.
-Every row gets a prediction, or the command fails and writes nothing.
+Every row is a fresh conversation: inbox, emergency gate, worker, language gate, bot, actions, search, outbox.
+It is held on the web chat or, with `--channel`, on a channel whose provider is played: then a row goes in
+through the provider's signed webhook, and its answer out through the channel's sender. The bot must be
+running; it calls its actions back, so this command serves the app on APP_PORT while it works. One thing is
+switched off: waiting for further pieces of a message, since rows come whole. Every row gets a prediction, or
+the command fails and writes nothing.
 """
 
 from __future__ import annotations
@@ -14,10 +16,11 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import aiohttp
 import structlog
 import uvicorn
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -26,6 +29,7 @@ from api.app import create_app
 from api.services import Services, build_services
 from api.settings import Settings
 from connectors.webchat.connector import CHANNEL
+from conversations import repository
 from conversations.schemas import MAX_TEXT, InboundMessage, MessageView, clean_text
 
 log = structlog.get_logger(__name__)
@@ -34,6 +38,7 @@ _BOT_PATIENCE = 180.0
 _TURN_PATIENCE = 60.0
 _LOOK_EVERY = 0.01
 _RANKED = 10
+_CONTROL_TOKEN = "control"  # noqa: S105 - of a provider that is played
 
 
 class PredictionError(Exception):
@@ -87,17 +92,56 @@ def read_rows(file: Path) -> list[Row]:
     return rows
 
 
+class Provider:
+    """People who write on a channel whose provider is played.
+
+    Args:
+        channel: which one.
+        control_url: where the played provider listens.
+    """
+
+    def __init__(self, channel: str, control_url: str) -> None:
+        self.channel = channel
+        self._url = f"{control_url.rstrip('/')}/_control/say"
+        self._http: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._http = aiohttp.ClientSession(headers={"Authorization": f"Bearer {_CONTROL_TOKEN}"})
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        assert self._http is not None
+        await self._http.close()
+
+    async def say(self, user: str, text: str) -> str:
+        """Have somebody write; return the provider's id of the message.
+
+        Raises:
+            PredictionError: the provider does not answer, or does not take the text.
+        """
+        assert self._http is not None
+        try:
+            async with self._http.post(self._url, json={"user": user, "text": text}) as response:
+                response.raise_for_status()
+                (message_id,) = (await response.json())["mids"]
+                return str(message_id)
+        except (aiohttp.ClientError, ValueError) as error:
+            raise PredictionError(f"the played provider: {type(error).__name__}") from error
+
+
 class Predictor:
     """Puts rows through a running process's services.
 
     Args:
         services: started services; the bot must reach their actions.
         run: makes the visitors of this run new ones.
+        provider: where a row is said; None: on the web chat.
     """
 
-    def __init__(self, services: Services, run: str) -> None:
+    def __init__(self, services: Services, run: str, provider: Provider | None = None) -> None:
         self._services = services
         self._run = run
+        self._provider = provider
 
     async def predict(self, row: Row) -> dict[str, Any]:
         """Return the prediction of one row; a bot that failed is asked once more in a fresh conversation.
@@ -117,28 +161,53 @@ class Predictor:
 
     async def _say(self, row_id: str, visitor: str, number: int, text: str) -> dict[str, Any]:
         started = time.perf_counter()
+        said = clean_text(text.encode("utf-8", "replace").decode("utf-8"))[:MAX_TEXT]
+        try:
+            async with asyncio.timeout(_TURN_PATIENCE):
+                conversation_id, sequence = await self._received(visitor, number, said)
+                taken = time.perf_counter() - started
+                question, answers = await self._answered(conversation_id, sequence)
+        except TimeoutError as error:
+            raise PredictionError(f"row {row_id}, turn {number}: no answer in time") from error
+        return _prediction(question, answers, taken)
+
+    async def _received(self, visitor: str, number: int, text: str) -> tuple[str, int]:
+        """Have it said; return the conversation and the message's sequence."""
+        if self._provider is not None:
+            provider_message_id = await self._provider.say(visitor, text)
+            while True:
+                async with self._services.database.read() as session:
+                    row = await repository.find_by_provider_id(
+                        session, self._provider.channel, provider_message_id
+                    )
+                if row is not None:
+                    return row["conversation_id"], row["sequence"]
+                await asyncio.sleep(_LOOK_EVERY)
         received = await self._services.inbox.receive(
             InboundMessage(
                 channel=CHANNEL,
                 external_user_id=visitor,
                 provider_message_id=f"{visitor}:{number}",
-                text=clean_text(text.encode("utf-8", "replace").decode("utf-8"))[:MAX_TEXT],
+                text=text,
             )
         )
-        taken = time.perf_counter() - started
-        try:
-            async with asyncio.timeout(_TURN_PATIENCE):
-                question, answers = await self._answered(received.conversation_id, received.sequence)
-        except TimeoutError as error:
-            raise PredictionError(f"row {row_id}, turn {number}: no answer in time") from error
-        return _prediction(question, answers, taken)
+        return received.conversation_id, received.sequence
 
     async def _answered(self, conversation_id: str, sequence: int) -> tuple[MessageView, list[MessageView]]:
         while True:
-            question, *answers = await self._services.inbox.history(conversation_id, after=sequence - 1)
-            if question.state in {"done", "failed"}:
-                return question, [answer for answer in answers if answer.direction == "out"]
+            question, *later = await self._services.inbox.history(conversation_id, after=sequence - 1)
+            answers = [answer for answer in later if answer.direction == "out"]
+            if question.state in {"done", "failed"} and self._has_arrived(answers):
+                return question, answers
             await asyncio.sleep(_LOOK_EVERY)
+
+    def _has_arrived(self, answers: list[MessageView]) -> bool:
+        """Tell whether the provider has all answers; on the web chat they are there when they are written."""
+        if self._provider is None:
+            return True
+        if failed := [answer for answer in answers if answer.state == "failed"]:
+            raise PredictionError(f"an answer was refused by the channel: {failed[0].error}")
+        return all(answer.state == "sent" for answer in answers)
 
 
 def _prediction(question: MessageView, answers: list[MessageView], taken: float) -> dict[str, Any]:
@@ -167,9 +236,11 @@ def _without_failure(turn: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in turn.items() if name != "failure"}
 
 
-async def predict_rows(services: Services, rows: list[Row], *, concurrency: int) -> list[dict[str, Any]]:
+async def predict_rows(
+    services: Services, rows: list[Row], *, concurrency: int, provider: Provider | None = None
+) -> list[dict[str, Any]]:
     """Return the predictions of all rows, in their order; the first failure ends everything."""
-    predictor = Predictor(services, f"{time.time_ns():x}")
+    predictor = Predictor(services, f"{time.time_ns():x}", provider)
     places = asyncio.Semaphore(concurrency)
     finished = 0
 
@@ -239,12 +310,18 @@ async def _wait_for_bot(services: Services) -> None:
         raise PredictionError(f"no bot at {services.settings.bot_url}") from error
 
 
-async def run(settings: Settings, rows: list[Row], *, concurrency: int) -> list[dict[str, Any]]:
+async def run(
+    settings: Settings, rows: list[Row], *, concurrency: int, channel: str = CHANNEL, control_url: str = ""
+) -> list[dict[str, Any]]:
     """Return the predictions of `rows` with an instance's own services."""
     services = build_services(settings)
-    async with served(settings, services):
+    async with AsyncExitStack() as opened:
+        await opened.enter_async_context(served(settings, services))
+        provider = None
+        if channel != CHANNEL:
+            provider = await opened.enter_async_context(Provider(channel, control_url))
         await _wait_for_bot(services)
-        return await predict_rows(services, rows, concurrency=concurrency)
+        return await predict_rows(services, rows, concurrency=concurrency, provider=provider)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -254,13 +331,27 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="predictions, JSON Lines")
     parser.add_argument("--data-dir", type=Path, help="the instance's folder")
     parser.add_argument("--concurrency", type=int, default=3, help="conversations at once")
+    parser.add_argument(
+        "--channel", choices=(CHANNEL, "zalo", "messenger"), default=CHANNEL, help="where rows are said"
+    )
+    parser.add_argument("--provider", default="", help="address of the channel's played provider")
     given = parser.parse_args(arguments)
+    if (given.channel != CHANNEL) != bool(given.provider):
+        parser.error("--channel zalo|messenger and --provider go together")
     options: dict[str, Any] = {"join_pieces": False, "run_worker": True, "serve_actions": True}
     if given.data_dir is not None:
         options["data_dir"] = given.data_dir
     try:
         rows = read_rows(given.rows)
-        predictions = asyncio.run(run(Settings(**options), rows, concurrency=max(1, given.concurrency)))
+        predictions = asyncio.run(
+            run(
+                Settings(**options),
+                rows,
+                concurrency=max(1, given.concurrency),
+                channel=given.channel,
+                control_url=given.provider,
+            )
+        )
     except (PredictionError, OSError, BaseExceptionGroup) as error:
         reasons = _leaves(error)
         if not all(isinstance(reason, PredictionError | OSError) for reason in reasons):

@@ -26,6 +26,7 @@ from vntext.catalogue import say
 from vntext.phones import find_phones
 
 FREE_OF_CITIZENS: Mapping[str, str] = {
+    "alembic_version": "the schema's own",
     "audit_log": "ids of records and users; append-only, no words of people",
     "erasures": "ids of records",
     "kb_entries": "public knowledge",
@@ -171,8 +172,8 @@ class PersonalData:
     async def erase(self, selection: Selection, *, actor: str, reason: str) -> int:
         """Erase what may be erased of chosen records; return how many rows were replaced or deleted.
 
-        The trail has a line before and one after. It goes in small steps: broken off, it is asked for again and
-        finds what is left.
+        The trail has a line before and one after. It goes in small steps: broken off, it is asked for again
+        and finds what is left.
         """
         targets = [f"{record.kind}:{record.id}" for record in selection.allowed]
         for target in targets:

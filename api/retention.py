@@ -18,6 +18,7 @@ from accounts.service import AccountService
 from api.logs import configure_logging
 from api.privacy import PersonalData
 from api.settings import Settings
+from api.startup import prepare_database
 from database.clock import Clock
 from database.engine import STORAGE_DOWN
 from database.personal_data import ConversationKey, Person, TicketKey
@@ -99,11 +100,10 @@ class Retention:
             try:
                 await self.run()
             except STORAGE_DOWN as error:
-                metrics.retention_runs.labels("failed").inc()
+                metrics.retention_failures.inc()
                 log.warning("retention_failed", error=type(error).__name__)
                 await asyncio.sleep(_AFTER_FAILURE_SECONDS)
             else:
-                metrics.retention_runs.labels("done").inc()
                 await asyncio.sleep(_EVERY_SECONDS)
 
     async def _tickets(self, outcome: Outcome, dry: bool) -> None:
@@ -159,6 +159,7 @@ async def _run(*, dry: bool) -> Outcome:
 
     services = build_services(Settings(run_worker=False, serve_actions=False))
     try:
+        await prepare_database(services.database)
         return await services.retention.run(dry=dry)
     finally:
         await services.stop()

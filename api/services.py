@@ -16,22 +16,31 @@ from fastapi import Request
 from accounts.parts import Rules
 from accounts.service import AccountService
 from actions.learning.samples import LearningSamples
+from api.knowledge import KnowledgeLink
+from api.messenger import MessengerParts, build_messenger
 from api.open_sockets import Sockets
 from api.privacy import PersonalData
 from api.retention import Retention, periods_of
 from api.settings import Settings
 from api.startup import prepare_database
+from api.zalo import zalo_channel
+from connectors.credentials import ChannelCredentials
+from connectors.health import ChannelHealth
+from connectors.webchat.connector import CHANNEL as WEBCHAT
 from connectors.webchat.connector import WebChat
 from connectors.webchat.feed import Feed, Pulse
 from connectors.webchat.limits import RateLimiter
 from connectors.webchat.links import FileLinks
 from connectors.webchat.visitors import Visitors
+from connectors.zalo.channel import ZaloChannel
 from conversations.bot_pool import BotPool
 from conversations.core import ConversationCore
 from conversations.desk.hours import DeskHours
 from conversations.desk.service import Desk
 from conversations.events import LiveEvents
-from conversations.media.service import Media
+from conversations.intake import ChannelIntake
+from conversations.media.download import Downloader
+from conversations.media.service import LARGEST_FILE, Media
 from conversations.notices import TicketNotices
 from conversations.redis_link import RedisLink
 from conversations.service import Inbox
@@ -50,6 +59,7 @@ log = structlog.get_logger(__name__)
 
 _REFRESH_SECONDS = 30.0
 _LEARNING_SECONDS = 600.0
+_FORGET_SECONDS = 3_600.0
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
 
@@ -59,8 +69,12 @@ class Services:
     """The parts of one process.
 
     Attributes:
+        credentials: what the channels log in with.
+        health: how the channels are.
+        messenger, zalo: the channels; None while they are off.
         actions: answers the bot's action calls; None where this process does not serve them.
         knowledge: the knowledge base the actions search.
+        library: the knowledge base for people, also where another process has it.
     """
 
     settings: Settings
@@ -83,16 +97,29 @@ class Services:
     pulse: Pulse
     sockets: Sockets
     internal_token: str
+    credentials: ChannelCredentials
+    health: ChannelHealth
+    library: KnowledgeLink = field(init=False)
+    messenger: MessengerParts | None = None
+    zalo: ZaloChannel | None = None
     knowledge: KnowledgeBase | None = None
     actions: ActionServer | None = None
     _actions_only: bool = False
     _http: aiohttp.ClientSession | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.library = KnowledgeLink(lambda: self.knowledge, self.settings.knowledge_url, self.internal_token)
+
     @property
     def inbox(self) -> Inbox:
         """Takes in what citizens say."""
         return self.core.inbox
+
+    @property
+    def intake(self) -> ChannelIntake:
+        """Takes in what the channels' providers deliver."""
+        return self.core.intake
 
     @property
     def desk(self) -> Desk:
@@ -132,10 +159,19 @@ class Services:
             self.core.waits.start()
             return
         await self.core.start(worker=self.settings.run_worker)
+        await self._open_credentials()
         self._tasks.append(asyncio.create_task(self.media.clean_for_ever(), name="file-cleaner"))
+        self.health.start()
         if self.settings.run_worker:
             self._tasks.append(asyncio.create_task(self._learn_for_ever(), name="learning"))
+            self._tasks.append(asyncio.create_task(self._forget_for_ever(), name="forget-events"))
             self._tasks.append(asyncio.create_task(self.retention.run_for_ever(), name="retention"))
+
+    async def _open_credentials(self) -> None:
+        if self.settings.older_secret_keys():
+            log.info("credentials_sealed_anew", count=await self.credentials.reseal())
+        if self.zalo is not None:
+            self.zalo.start()
 
     async def _try_actions(self) -> None:
         """Open the actions; without them messages are taken all the same, and it is tried again later."""
@@ -173,7 +209,13 @@ class Services:
         """Finish what is under way and close everything."""
         await end_tasks(self._tasks)
         await self.core.stop()
+        await self.health.stop()
         await self.bot.close()
+        await self.library.close()
+        if self.messenger is not None:
+            await self.messenger.close()
+        if self.zalo is not None:
+            await self.zalo.stop()
         if self._http is not None:
             await self._http.close()
         await self.redis.close()
@@ -225,6 +267,14 @@ class Services:
                 # The index in use stays; the next look may find a whole one.
                 log.warning("knowledge_refresh_failed", error=type(error).__name__)
 
+    async def _forget_for_ever(self) -> None:
+        while True:
+            try:
+                await self.intake.forget()
+            except Exception as error:
+                log.warning("events_not_forgotten", error=type(error).__name__)
+            await asyncio.sleep(_FORGET_SECONDS)
+
     async def _learn_for_ever(self) -> None:
         while True:
             await asyncio.sleep(_LEARNING_SECONDS)
@@ -244,6 +294,15 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
     redis = RedisLink(settings.redis_url or None, _instance(database))
     token = settings.resolved_internal_token()
     bot = BotPool(settings.bot_urls(), token, timeout=settings.bot_timeout)
+    credentials = ChannelCredentials(
+        database, clock, settings.resolved_secret_key(), settings.older_secret_keys()
+    )
+    quiet = settings.channel_quiet_minutes
+    health = ChannelHealth(
+        database, clock, credentials, quiet_after=timedelta(minutes=quiet) if quiet else None
+    )
+    media = Media(database, clock, settings.data_dir / "files")
+    learning = LearningSamples(database, clock, timedelta(days=settings.learning_days))
     core = ConversationCore(
         database,
         clock,
@@ -253,12 +312,25 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         concurrency=settings.worker_concurrency,
         hours=_hours(settings),
         silence=timedelta(minutes=settings.operator_silence_minutes),
+        media=media,
+        download=Downloader(LARGEST_FILE, allowed=settings.attachment_hosts),
+        observer=health,
+        learned=learning,
+        settle=timedelta(seconds=settings.channel_settle_seconds),
+        echo_patience=timedelta(seconds=settings.channel_echo_seconds),
     )
     core.add_channel(WebChat(core.events))
+    # The web chat has no provider: there is nothing of it to watch.
+    health.watch(lambda: [channel for channel in core.channels if channel != WEBCHAT])
+    messenger = build_messenger(settings, credentials, clock)
+    if messenger is not None:
+        core.add_channel(messenger.connector)
+    zalo = zalo_channel(settings, database, clock, credentials)
+    if zalo is not None:
+        core.add_channel(zalo.connector)
     accounts = AccountService(
         database, clock, secret=settings.resolved_secret_key(), rules=account_rules(settings)
     )
-    media = Media(database, clock, settings.data_dir / "files")
     personal_data = PersonalData(database, clock, media, accounts)
     notices = TicketNotices(clock, core.outbox, core.events)
     tickets = TicketService(database, clock, notices, address=settings.resolved_public_url())
@@ -273,7 +345,7 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         tickets=tickets,
         ticket_desk=TicketDesk(database, clock, tickets),
         ticket_follow=TicketFollow(database, tickets),
-        learning=LearningSamples(database, clock, timedelta(days=settings.learning_days)),
+        learning=learning,
         visitors=Visitors(settings.resolved_secret_key()),
         limits=RateLimiter(redis),
         links=FileLinks(settings.resolved_secret_key(), clock),
@@ -283,6 +355,10 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         pulse=Pulse(settings.event_heartbeat),
         sockets=Sockets(settings.chat_sockets),
         internal_token=token,
+        credentials=credentials,
+        health=health,
+        messenger=messenger,
+        zalo=zalo,
     )
 
 

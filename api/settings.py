@@ -52,8 +52,17 @@ class Settings(BaseSettings):
         None,
         description="Signs visitors' tokens, seals one-time codes; generated into data_dir/secret.key",
     )
+    old_secret_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Secret keys of before, comma separated: stored credentials are read with them",
+    )
     embedding_model: str | None = Field(None, description="Sentence-embedding model; none: the trained one")
     serve_actions: bool = Field(True, description="Answer the bot's action calls in this process")
+    knowledge_url: str = Field(
+        "",
+        description="Where a process without actions finds the knowledge base for the desk's pages: "
+        "http://…/internal/knowledge of the actions' process",
+    )
     hotline: str = Field("0269.1022", description="Telephone number people are told to call")
     desk_always_open: bool = Field(
         True,
@@ -135,7 +144,77 @@ class Settings(BaseSettings):
     )
     otel_share: float = Field(1.0, ge=0, le=1, description="Share of messages that are traced")
 
-    @field_validator("chat_origins", "metrics_networks", "totp_roles", mode="before")
+    messenger_page_id: str = Field("", description="Facebook page that citizens write to; empty: channel off")
+    messenger_app_id: str = Field("", description="Meta app the page is connected to; empty: channel off")
+    messenger_app_secret: SecretStr = Field(
+        SecretStr(""), description="The Meta app's secret, signs webhooks and calls; empty: channel off"
+    )
+    messenger_verify_token: SecretStr = Field(
+        SecretStr(""), description="Word that Meta repeats when the webhook is set up; free choice"
+    )
+    messenger_page_token: SecretStr = Field(
+        SecretStr(""), description="The page's access token; empty: the one stored by the console's page"
+    )
+    messenger_api_url: str = Field(
+        "https://graph.facebook.com/v25.0", description="Meta's Graph API with its version"
+    )
+    messenger_human_agent: bool = Field(
+        False, description="Meta has granted the permission human_agent: people may answer for 7 days"
+    )
+    messenger_allow_sha1: bool = Field(
+        False, description="Believe webhooks that bear only the older SHA-1 signature"
+    )
+
+    channel_settle_seconds: float = Field(
+        0.3,
+        ge=0,
+        le=5,
+        description="Seconds a message of Zalo or Messenger waits for an earlier one that comes after it",
+    )
+    channel_echo_seconds: float = Field(
+        5.0,
+        ge=0,
+        le=300,
+        description="Seconds that a message which may have gone out waits for the provider's echo",
+    )
+    channel_quiet_minutes: int = Field(
+        0, ge=0, description="Silence of a channel that raises the alarm; 0: only compared with other days"
+    )
+    attachment_hosts: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="Machines (host:port) off the public internet that citizens' files may be fetched from",
+    )
+
+    zalo_app_id: str = Field("", description="Application at developers.zalo.me; empty: channel off")
+    zalo_app_secret: SecretStr = Field(
+        SecretStr(""), description="The Zalo application's secret key; empty: channel off"
+    )
+    zalo_oa_id: str = Field(
+        "", description="Official Account that citizens write to; empty: any of the app's"
+    )
+    zalo_oa_secret: SecretStr = Field(
+        SecretStr(""), description="OA Secret Key, signs webhooks; Zalo shows it beside the webhook's address"
+    )
+    zalo_api_url: str = Field("https://openapi.zalo.me", description="Zalo's Open API")
+    zalo_oauth_url: str = Field("https://oauth.zaloapp.com", description="Zalo's permission page and tokens")
+    zalo_window_hours: int = Field(
+        48,
+        ge=1,
+        le=168,
+        description="Hours after a citizen's last word in which we write; after 48 Zalo charges",
+    )
+    zalo_buttons: bool = Field(False, description="Use Zalo's buttons; off: choices as a numbered list")
+    zalo_contact_image_url: str = Field(
+        "", description="Picture of the card that asks for name and telephone number; empty: no such card"
+    )
+    zalo_requests_per_minute: int = Field(
+        4_000, ge=1, description="Calls to Zalo a minute, until its own headers say another limit"
+    )
+    zalo_site_verification: str = Field(
+        "", description="Code by which Zalo recognises this domain as ours, shown in the home page's head"
+    )
+
+    @field_validator("chat_origins", "metrics_networks", "attachment_hosts", "totp_roles", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -183,6 +262,10 @@ class Settings(BaseSettings):
     def resolved_secret_key(self) -> str:
         """Return the key visitors' tokens are signed with, generated at first use."""
         return _secret(self.secret_key, self.data_dir / "secret.key")
+
+    def older_secret_keys(self) -> list[str]:
+        """Return the secret keys of before."""
+        return [key.strip() for key in self.old_secret_keys.get_secret_value().split(",") if key.strip()]
 
     def resolved_internal_token(self) -> str:
         """Return the token app and bot share, generated at first use."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from conversations.job import Job
 from conversations.redis_link import RedisLink
+from conversations.tasks import end_tasks
 
 STREAM = "inbox"
 _LONGEST_STREAM = 100_000
@@ -25,6 +26,7 @@ class Announcer:
     def __init__(self, redis: RedisLink) -> None:
         self._redis = redis
         self._has_room: Callable[[], bool] | None = None
+        self._later: set[asyncio.Task[None]] = set()
         self.local: asyncio.Queue[str | Job] = asyncio.Queue()
 
     def attach(self, has_room: Callable[[], bool] | None) -> None:
@@ -39,6 +41,20 @@ class Announcer:
     def hand_over(self, job: Job) -> None:
         """Give claimed work to the worker inside this process; only while it has room."""
         self.local.put_nowait(job)
+
+    def announce_later(self, conversation_id: str, seconds: float) -> None:
+        """Announce after a moment; a process that ends meanwhile leaves it to the sweep."""
+        task = asyncio.create_task(self._wait_and_announce(conversation_id, seconds))
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def stop(self) -> None:
+        """Announce nothing more by oneself."""
+        await end_tasks(self._later)
+
+    async def _wait_and_announce(self, conversation_id: str, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self.announce(conversation_id)
 
     async def announce(self, conversation_id: str) -> None:
         """Tell a worker, the nearest one that has room; never raises."""

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from conversations.announce import Announcer
 from conversations.bot_client import Bot
+from conversations.channel import Channel
+from conversations.circuit import ChannelObserver
 from conversations.claims import ClaimNames
 from conversations.desk.calls import Calls
 from conversations.desk.canned import CannedAnswers
@@ -20,9 +22,15 @@ from conversations.desk.service import Desk
 from conversations.desk.waiting import WaitTimes
 from conversations.dispatch import Dispatcher
 from conversations.events import LiveEvents
-from conversations.outbox import Channel, Outbox
+from conversations.intake import ChannelIntake
+from conversations.media.download import Downloader
+from conversations.media.fetch import Fetcher
+from conversations.media.service import Media
+from conversations.outbox import ECHO_PATIENCE, Outbox
+from conversations.outgoing import no_files
 from conversations.redis_link import RedisLink
-from conversations.service import Inbox
+from conversations.service import SETTLE, Inbox
+from conversations.withdrawals import Learned
 from conversations.worker import Worker
 from database.clock import Clock
 from database.engine import Database
@@ -40,6 +48,12 @@ class ConversationCore:
         bot: who answers.
         join_pieces: read pieces of one message together.
         concurrency: conversations worked on at once in this process.
+        media: keeps files; without it none is sent or fetched.
+        download: fetches attachments from where their provider has them; None: nobody does.
+        observer: keeps count of what passes through the channels.
+        learned: forgets what was learned from messages that are taken back.
+        settle: how long a message waits for earlier ones where the provider delivers out of order.
+        echo_patience: how long a message that may have gone out waits for its echo.
         hours: when somebody is at the desk.
         silence: how long an operator may keep a citizen waiting.
 
@@ -58,16 +72,55 @@ class ConversationCore:
         channels: Iterable[Channel] = (),
         join_pieces: bool = True,
         concurrency: int = 8,
+        media: Media | None = None,
+        download: Downloader | None = None,
+        observer: ChannelObserver | None = None,
+        learned: Learned | None = None,
+        settle: timedelta = SETTLE,
+        echo_patience: timedelta = ECHO_PATIENCE,
         hours: DeskHours | None = None,
         silence: timedelta = SILENCE,
     ) -> None:
         self._channels = {channel.name: channel for channel in channels}
         claims = self._claims = ClaimNames()
         self.events = LiveEvents(redis)
-        self.outbox = Outbox(database, clock, self._channels, claims)
+        self.people = People(database, clock, self.events)
+        self.outbox = Outbox(
+            database,
+            clock,
+            self._channels,
+            claims,
+            find_file=media.outbound if media is not None else no_files,
+            people=self.people,
+            observer=observer,
+            echo_patience=echo_patience,
+        )
         self.announcer = Announcer(redis)
+        self.fetcher: Fetcher | None = None
+        if media is not None and download is not None:
+            self.fetcher = Fetcher(
+                database, clock, media, download, self.announcer, self.events, settle=settle
+            )
         self.inbox = Inbox(
-            database, clock, self.announcer, self.outbox, self.events, claims, join_pieces=join_pieces
+            database,
+            clock,
+            self.announcer,
+            self.outbox,
+            self.events,
+            claims,
+            join_pieces=join_pieces,
+            settle=settle,
+            files_come=self.fetcher.wake if self.fetcher is not None else None,
+        )
+        self.intake = ChannelIntake(
+            database,
+            clock,
+            self.inbox,
+            self.outbox,
+            self.events,
+            media=media,
+            learned=learned,
+            observer=observer,
         )
         self.search = Search(database, clock)
         self.waits = WaitTimes(database, clock, hours)
@@ -76,7 +129,6 @@ class ConversationCore:
         )
         self.notes = Notes(database, clock, self.events)
         self.canned = CannedAnswers(database, clock)
-        self.people = People(database, clock, self.events)
         self.calls = Calls(database, clock, self.events)
         self.presence = Presence(redis, self.events)
         self.dispatcher = Dispatcher(
@@ -90,6 +142,7 @@ class ConversationCore:
             redis,
             claims,
             self.desk,
+            self.outbox,
             concurrency=concurrency,
         )
 
@@ -101,10 +154,17 @@ class ConversationCore:
         """Send the messages of a channel through this connector."""
         self._channels[channel.name] = channel
 
+    @property
+    def channels(self) -> list[str]:
+        """Names of the channels that are on."""
+        return sorted(self._channels)
+
     async def start(self, *, worker: bool = True) -> None:
         """Begin to work; with `worker=False` this process only receives, sends and shows."""
         self.events.start()
         self.outbox.start()
+        if self.fetcher is not None:
+            self.fetcher.start()
         self.waits.start()
         if worker:
             await self.worker.start()
@@ -112,6 +172,9 @@ class ConversationCore:
 
     async def stop(self) -> None:
         """Finish what is under way, then stop: first the work, then the sending, then the events."""
+        if self.fetcher is not None:
+            await self.fetcher.stop()
+        await self.announcer.stop()
         await self.worker.stop()
         await self.search.stop()
         await self.waits.stop()

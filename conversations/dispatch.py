@@ -28,7 +28,7 @@ from conversations.job import LEASE, Job
 from conversations.outbox import Outbox
 from conversations.replies import RETURN_TO_BOT, Reply
 from conversations.repository import Row
-from conversations.service import conversation_topic
+from conversations.topics import conversation_topic
 from conversations.writing import say_in
 from database.clock import Clock
 from database.engine import Database
@@ -119,9 +119,10 @@ class Dispatcher:
             rows = await repository.unhandled(session, conversation_id, _LOOKED_AT)
             group = fragments.first_group(rows, enabled=self._join_pieces)
             wait = fragments.wait_for_more(group, now) if self._join_pieces else 0.0
-            if wait > 0 and conversation["owner"] == "bot":
+            held = _held(group, now)
+            if held > 0 or (wait > 0 and conversation["owner"] == "bot"):
                 await repository.release_work(session, conversation_id, claim)
-                return Outcome(wait=wait)
+                return Outcome(wait=max(wait, held))
             head = group[0]
             await repository.start_attempt(session, [row["id"] for row in group], read_with=head["id"])
             previous = await repository.previous_turn(session, conversation_id, head["sequence"])
@@ -196,11 +197,15 @@ class Dispatcher:
         )
         topics = (conversation_topic(conversation["id"]),)
         loop = asyncio.get_running_loop()
-        typing = loop.call_later(_TYPING_AFTER, self._events.tell, topics, {"type": "typing"})
+        typing = loop.call_later(_TYPING_AFTER, self._show_typing, conversation, topics)
         try:
             return await self._bot.ask(request)
         finally:
             typing.cancel()
+
+    def _show_typing(self, conversation: Row, topics: tuple[str, ...]) -> None:
+        self._events.tell(topics, {"type": "typing"})
+        self._outbox.show_typing(conversation)
 
     # --- finishing ----------------------------------------------------------------------------------------
 
@@ -214,10 +219,13 @@ class Dispatcher:
                 log.warning("claim_lost", message_id=job.head["id"])
                 return Outcome()
             turn = {**reply.turn, "latency_ms": _milliseconds(now - job.group[-1]["created_at"])}
-            await self._close_group(session, job, turn, reply.failed)
+            is_answered = await self._close_group(session, job, turn, reply.failed)
             changes: dict[str, Any] = {"work_claim": None, "work_until": None}
             messages = reply.messages
-            if current["owner"] == "person" and not reply.even_if_held:
+            if not is_answered:
+                # Taken back meanwhile: there is nothing to answer any more.
+                messages = ()
+            elif current["owner"] == "person" and not reply.even_if_held:
                 # Somebody took the conversation while the bot was thinking: it says nothing more.
                 messages = ()
                 changes |= _kept_waiting(current, job, now)
@@ -261,14 +269,23 @@ class Dispatcher:
         elif changes.get("owner") == "bot":
             await desk_repository.add_event(session, current, "left_queue", actor="citizen", at=now)
 
-    async def _close_group(self, session: Any, job: Job, turn: dict[str, Any], failed: bool) -> None:
+    async def _close_group(self, session: Any, job: Job, turn: dict[str, Any], failed: bool) -> bool:
+        """Close the messages; return whether any of them was still open."""
         now = self._clock.now()
         state = "failed" if failed and job.head["attempts"] >= _MOST_ATTEMPTS else "done"
         if state == "failed":
             watch.given_up("in")
-        for row in job.group:
-            own = turn if row is job.head else {"route": turn["route"], "read_with": job.head["id"]}
-            await repository.finish_inbound(session, row["id"], state=state, turn=own, at=now)
+        closed = [
+            await repository.finish_inbound(
+                session,
+                row["id"],
+                state=state,
+                turn=turn if row is job.head else {"route": turn["route"], "read_with": job.head["id"]},
+                at=now,
+            )
+            for row in job.group
+        ]
+        return any(closed)
 
     async def _tell(self, before: Row, owner: str) -> None:
         if owner != before["owner"]:
@@ -277,6 +294,12 @@ class Dispatcher:
             )
         else:
             await self._events.publish(DESK, type="handled", conversation=before["id"])
+
+
+def _held(group: list[Row], now: datetime) -> float:
+    """Return the seconds until the head may be worked on: earlier ones, or its files, may still come."""
+    until: datetime | None = group[0]["next_attempt_at"]
+    return max(0.0, (until - now).total_seconds()) if until is not None else 0.0
 
 
 def _gate(job: Job, text: str, postback: str | None, when: str) -> Reply | None:

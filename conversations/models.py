@@ -42,6 +42,7 @@ class ConversationRow(Base):
 
     `work_claim` and `send_claim` say which process handles the conversation's inbound messages, or sends its
     outbound ones, until when. They are leases: whoever finishes checks that the claim is still its own.
+    `last_heard_at` is the citizen's last word by the provider's clock: windows of sending count from it.
     """
 
     __tablename__ = "conversations"
@@ -86,6 +87,8 @@ class ConversationRow(Base):
     work_until: Mapped[datetime | None] = mapped_column(UtcDateTime())
     send_claim: Mapped[str | None] = mapped_column(String(120))
     send_until: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    last_heard_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    unfollowed_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
 
 
@@ -93,6 +96,8 @@ class MessageRow(Base):
     """One message, in or out.
 
     States in: received → processing → done | failed. States out: pending → sent | failed.
+    `next_attempt_at` is when it may be worked on or sent next; None: at once. What the citizen took back
+    has `withdrawn_at` and nothing else of what was said.
     `read_with` is the id of the first of several pieces that are read as one message; it is written before
     the bot is asked, so that a second try after a crash asks exactly the same thing.
     """
@@ -136,6 +141,9 @@ class MessageRow(Base):
     provider_timestamp: Mapped[datetime] = mapped_column(UtcDateTime())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
     handled_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    read_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
 
 
 IS_OPEN = MessageRow.__table__.c.state.in_(

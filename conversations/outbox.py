@@ -1,29 +1,45 @@
 """Sends what is written: in order within a conversation, until the provider has taken it or never will.
 
 Rows are written by whoever answers, in the transaction that closes the question. Here they are claimed,
-handed to the channel's connector and marked with what it said. A crash between sending and marking sends
-again: rows keep their id, so that a channel that can tell shows nothing twice. Such a channel needs no claim,
-and its rows are marked many at a time.
+handed to the channel's connector and marked with what it said. A channel that shows a repeat only once
+(`repeatable`) needs no claim, and its rows are marked many at a time.
+
+With the others a crash between the provider's yes and our mark leaves it open whether a message has gone out.
+Where the provider tells us what was sent from our account (`echoes`) such a message waits some seconds for
+its echo before it is sent again (`free`); the echo settles it by our id or by its text (`intake`). What
+remains: an echo that comes later than that, or never, and the citizen reads one message twice.
+
+While a provider is down, limits us or refuses our credentials, its channel's switch (`circuit`) is open:
+rows wait untouched, one at a time asks, and with its first answer everything goes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
-from conversations import repository, watch
+from conversations import repository, sending_repository, watch, windows
+from conversations.channel import Channel, Delivery, ShowsTyping, show_typing
+from conversations.circuit import ChannelObserver, Circuit, Nobody
 from conversations.claims import ClaimNames
+from conversations.outgoing import FindFile, no_files, outgoing
+from conversations.reasons import moved_to
+from conversations.recording import Tried, record
 from conversations.repository import Row
-from conversations.schemas import Button, Capabilities, OutboundMessage, SendResult
+from conversations.rerouting import Nobody as NobodyKnown
+from conversations.rerouting import People, Rerouting
+from conversations.schemas import Capabilities, OutboundMessage, SendResult
+from conversations.shown import Shown
 from conversations.tasks import end_tasks
+from conversations.unstored import Unstored
 from database.clock import Clock
-from database.engine import STORAGE_DOWN, Database
+from database.engine import Database
 
 log = structlog.get_logger(__name__)
 
@@ -35,37 +51,17 @@ _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 600.0
 _SWEEP_SECONDS = 1.0
 _LATE = timedelta(seconds=1)
-_MARK_SECONDS = 0.2
-
-
-class Channel(Protocol):
-    """The way to the citizens of one channel; `connectors.base.Connector` describes it in full."""
-
-    name: str
-    capabilities: Capabilities
-
-    async def send(self, message: OutboundMessage) -> SendResult:
-        """Hand one message to the provider and return what it said."""
-        ...
+_AT_ONCE = 16
+_LONGEST_WAIT_FOR_PLACE = 5.0
+_DRAINED_AT_ONCE = 200
+ECHO_PATIENCE = timedelta(seconds=5)
+"""How long a message in doubt waits for its echo."""
 
 
 def pause_after(attempts: int) -> float:
     """Return seconds until the next try: doubling, with jitter so that not everybody comes back at once."""
     longest: float = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (attempts - 1))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """The right to send what is about to be written.
-
-    Attributes:
-        claim: the conversation's send claim; None for a channel that needs none.
-        changes: what the writer sets on the conversation in the same unit of work.
-    """
-
-    claim: str | None = None
-    changes: dict[str, Any] = field(default_factory=dict)
 
 
 class Outbox:
@@ -76,19 +72,38 @@ class Outbox:
         clock: tells when a row is due.
         channels: connectors by channel name.
         claims: names for this process's claims.
+        find_file: finds the files that go with a message.
+        people: who knows a person's other conversations.
+        observer: keeps count of what passes.
+        echo_patience: how long a message in doubt waits for its echo.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, channels: Mapping[str, Channel], claims: ClaimNames
+        self,
+        database: Database,
+        clock: Clock,
+        channels: Mapping[str, Channel],
+        claims: ClaimNames,
+        *,
+        find_file: FindFile = no_files,
+        people: People | None = None,
+        observer: ChannelObserver | None = None,
+        echo_patience: timedelta = ECHO_PATIENCE,
     ) -> None:
         self._database = database
         self._clock = clock
         self._channels = channels
         self._claims = claims
+        self._find_file = find_file
+        self._rerouting = Rerouting(database, clock, people or NobodyKnown(), self.capabilities)
+        self._observer: ChannelObserver = observer or Nobody()
+        self._echo_patience = echo_patience
+        self._circuits: dict[str, Circuit] = {}
+        self._places: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._sweeper: asyncio.Task[None] | None = None
-        self._shown: list[str] = []
-        self._marking: asyncio.Task[None] | None = None
+        self._shown = Shown(database, clock)
+        self._unstored = Unstored()
 
     def start(self) -> None:
         """Begin to look for rows that wait: left by a crash, or due again after a failure."""
@@ -100,26 +115,63 @@ class Outbox:
         if self._sweeper is not None:
             await end_tasks([self._sweeper])
             self._sweeper = None
+        await self._unstored.stop()
         if self._tasks:
             _done, late = await asyncio.wait(list(self._tasks), timeout=patience)
             await end_tasks(late)
-        await self._mark_now()
+        await self._shown.mark_now()
 
     async def settle(self) -> None:
         """Wait until nothing is being sent."""
         while self._tasks:
             await asyncio.wait(list(self._tasks))
-        await self._mark_now()
+        await self._shown.mark_now()
 
     def capabilities(self, channel: str) -> Capabilities:
         """Return what a channel can show; an unknown one gets plain short texts."""
         connector = self._channels.get(channel)
         return connector.capabilities if connector else Capabilities(max_text=1_000, buttons=False)
 
+    def circuit(self, channel: str) -> Circuit:
+        """Return a channel's switch."""
+        found = self._circuits.get(channel)
+        if found is None:
+            found = self._circuits[channel] = Circuit(channel, self._clock)
+        return found
+
+    def show_typing(self, conversation: Row) -> None:
+        """Show the citizen that an answer is being written, where the channel can; never fails."""
+        connector = self._channels.get(conversation["channel"])
+        if (
+            connector is None
+            or not connector.capabilities.typing
+            or not isinstance(connector, ShowsTyping)
+            or not self.circuit(connector.name).is_closed
+        ):
+            return
+        self._spawn(show_typing(connector, conversation["external_user_id"]), conversation["id"])
+
+    def send_unstored(self, message: OutboundMessage) -> None:
+        """Send what could not be stored, in the background and once: an emergency's reply."""
+        connector = self._channels.get(message.channel)
+        if connector is not None:
+            self._unstored.send(connector, message)
+
+    async def free(self, claims: Sequence[str]) -> None:
+        """Drop the claims of dead processes; what they may just have sent waits for its echo."""
+        echoing = [name for name, channel in self._channels.items() if channel.capabilities.echoes]
+        async with self._database.write() as session:
+            if echoing:
+                until = self._clock.now() + self._echo_patience
+                await sending_repository.put_in_doubt(session, claims, echoing, until)
+            await repository.drop_claims(session, claims)
+
     def begin(self, conversation: Row, now: datetime) -> Delivery | None:
         """Return the right to send in a locked conversation; None while somebody else sends there."""
         if self.capabilities(conversation["channel"]).repeatable:
             return Delivery()
+        if not self.circuit(conversation["channel"]).is_closed:
+            return None
         if conversation["send_until"] is not None and conversation["send_until"] >= now:
             return None
         claim = self._claims.new()
@@ -137,7 +189,7 @@ class Outbox:
             work = self._deliver(conversation, rows, delivery.claim)
         self._spawn(work, str(conversation["id"]))
 
-    async def drain(self, conversation_id: str) -> None:
+    async def drain(self, conversation_id: str, *, is_probe: bool = False) -> None:
         """Send everything that is due in a conversation, unless somebody else is doing so."""
         claim = self._claims.new()
         now = self._clock.now()
@@ -146,20 +198,61 @@ class Outbox:
             if conversation is None:
                 return
             rows = await repository.pending(session, conversation_id, _BATCH)
-        await self._deliver(conversation, rows, claim)
+        await self._deliver(conversation, rows, claim, is_probe=is_probe)
 
     async def sweep(self) -> int:
-        """Send what was left lying; return in how many conversations."""
+        """Send what was left lying; return in how many conversations.
+
+        Of a channel whose switch is open one conversation is tried, when it is time to.
+        """
         now = self._clock.now()
-        async with self._database.read() as session:
-            waiting = await repository.unclaimed_sends(session, now - _LATE, now, 100)
         busy = set(self._tasks.values())
+        resting = [circuit for circuit in self._circuits.values() if not circuit.is_closed]
+        async with self._database.read() as session:
+            waiting = await sending_repository.waiting(
+                session, now - _LATE, now, 100, without=[circuit.channel for circuit in resting]
+            )
+            probes = {
+                circuit.channel: await sending_repository.waiting(
+                    session, now - _LATE, now, _DRAINED_AT_ONCE, only=circuit.channel
+                )
+                for circuit in resting
+                if circuit.probe_is_due
+            }
         for conversation_id in waiting:
             if conversation_id not in busy:
                 self.kick(conversation_id)
-        return len(waiting)
+        for channel, conversations in probes.items():
+            if conversations:
+                # Not always the same one: it may be the message that is wrong, not the provider.
+                chosen = random.choice(conversations)  # noqa: S311 - guards nothing
+                self._spawn(self._probe(self.circuit(channel), chosen), chosen)
+        return len(waiting) + sum(bool(conversations) for conversations in probes.values())
 
-    def _spawn(self, work: Any, conversation_id: str) -> None:
+    async def _probe(self, circuit: Circuit, conversation_id: str) -> None:
+        circuit.is_probing = True
+        try:
+            await self.drain(conversation_id, is_probe=True)
+        finally:
+            circuit.is_probing = False
+
+    async def _drain_channel(self, channel: str) -> None:
+        """Send everything that waited for a provider which is back, some conversations at a time."""
+        async with self._database.write() as session:
+            await sending_repository.end_pauses(session, channel)
+        tried: set[str] = set()
+        while self.circuit(channel).is_closed:
+            now = self._clock.now()
+            async with self._database.read() as session:
+                waiting = await sending_repository.waiting(session, now, now, _DRAINED_AT_ONCE, only=channel)
+            todo = [conversation_id for conversation_id in waiting if conversation_id not in tried]
+            if not todo:
+                return
+            tried.update(todo)
+            for start in range(0, len(todo), _AT_ONCE):
+                await asyncio.gather(*(self.drain(one) for one in todo[start : start + _AT_ONCE]))
+
+    def _spawn(self, work: Coroutine[Any, Any, None], conversation_id: str) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)
         self._tasks[task] = conversation_id
         task.add_done_callback(self._forget)
@@ -175,75 +268,91 @@ class Outbox:
         connector = self._channels[conversation["channel"]]
         for row in rows:
             if (await self._send(connector, conversation, row)).status == "accepted":
-                self._shown.append(row["id"])
-        if self._shown and self._marking is None:
-            self._marking = asyncio.create_task(self._mark_later(), name="outbox-marks")
+                self._shown.add(row["id"])
 
-    async def _mark_later(self) -> None:
-        await asyncio.sleep(_MARK_SECONDS)
-        self._marking = None
-        await self._mark_shown()
-
-    async def _mark_now(self) -> None:
-        if self._marking is not None:
-            await end_tasks([self._marking])
-            self._marking = None
-        await self._mark_shown()
-
-    async def _mark_shown(self) -> None:
-        shown, self._shown = self._shown, []
-        if not shown:
-            return
-        try:
-            async with self._database.write(durable=False) as session:
-                await repository.mark_sent(session, shown, self._clock.now())
-        except STORAGE_DOWN as error:
-            # They stay as they are: the sweeper sends them again, and each is shown once.
-            log.warning("not_marked", count=len(shown), error=type(error).__name__)
-
-    async def _deliver(self, conversation: Row, rows: Sequence[Row], claim: str) -> None:
+    async def _deliver(
+        self, conversation: Row, rows: Sequence[Row], claim: str, *, is_probe: bool = False
+    ) -> None:
         todo: Sequence[Row] | None = rows
-        while todo:
-            todo = await self._send_in_order(conversation, todo, claim)
+        connector = self._channels.get(conversation["channel"])
+        if connector is None or connector.capabilities.repeatable:
+            while todo:
+                todo = await self._send_in_order(conversation, todo, claim)
+            return
+        loop = asyncio.get_running_loop()
+        asked_at = loop.time()
+        async with self._places[connector.name]:
+            if loop.time() - asked_at > _LONGEST_WAIT_FOR_PLACE:
+                # The claim may run out while we send. The sweeper, or the end of the pause, begins anew.
+                todo = await self._record_and_look(conversation, [], claim, go_on=False)
+            while todo:
+                todo = await self._send_in_order(conversation, todo, claim, is_probe=is_probe)
 
-    async def _send_in_order(self, conversation: Row, rows: Sequence[Row], claim: str) -> list[Row] | None:
+    async def _send_in_order(
+        self, conversation: Row, rows: Sequence[Row], claim: str, *, is_probe: bool = False
+    ) -> list[Row] | None:
         """Send rows until one has to wait; return what to send next, None when the claim is given up."""
         connector = self._channels.get(conversation["channel"])
-        results: list[tuple[Row, SendResult]] = []
+        together = connector is not None and connector.capabilities.repeatable
+        circuit = self.circuit(conversation["channel"])
+        results: list[Tried] = []
         for number, row in enumerate(rows, 1):
             due = row.get("next_attempt_at")
             if due is not None and due > self._clock.now():
                 break
-            result = await self._send(connector, conversation, row)
-            results.append((row, result))
-            is_last = number == len(rows) or result.status == "transient"
-            together = connector is not None and connector.capabilities.repeatable
-            if not is_last and not together:
-                if not await self._record(conversation["id"], results, claim, keep=True):
+            if not together and not circuit.is_closed and not is_probe:
+                break
+            one = await self._try(connector, conversation, row)
+            results.append(one)
+            is_stopped = one.result.status in ("transient", "auth")
+            if number < len(rows) and not is_stopped and not together:
+                if not await self._record(conversation["id"], results, claim):
                     return None
                 results = []
-            if result.status == "transient":
+            if is_stopped:
                 break
-        return await self._record_and_look(conversation["id"], results, claim)
+        return await self._record_and_look(conversation, results, claim)
+
+    async def _try(self, connector: Channel | None, conversation: Row, row: Row) -> Tried:
+        """Send one row, if it may be sent; by another channel, if that is the way."""
+        channel: str = conversation["channel"]
+        able = self.capabilities(channel)
+        code = (
+            None
+            if connector is None
+            else windows.refusal(conversation, row["author"], able, self._clock.now())
+        )
+        if code is None:
+            result = await self._send(connector, conversation, row)
+            if connector is not None:
+                self._note(channel, result)
+        else:
+            result = SendResult.permanent(code)
+        if result.status == "permanent" and not able.repeatable:
+            moved = await self._rerouting.move(conversation, row)
+            if moved is not None:
+                result = SendResult.permanent(moved_to(moved["channel"]))
+                self.kick(moved["id"])
+        pause = timedelta(seconds=pause_after(row["attempts"] + 1))
+        return Tried(row, result, self.circuit(channel).is_closed, pause)
+
+    def _note(self, channel: str, result: SendResult) -> None:
+        circuit = self.circuit(channel)
+        was_closed = circuit.is_closed
+        self._observer.sent(channel, result)
+        if circuit.note(result):
+            self._observer.state(channel, circuit.state, result.error)
+            if circuit.is_closed and not was_closed:
+                self._spawn(self._drain_channel(channel), "")
 
     @watch.sending
     async def _send(self, connector: Channel | None, conversation: Row, row: Row) -> SendResult:
         if connector is None:
             return SendResult.transient("no_connector")
-        payload = row["payload"] or {}
-        message = OutboundMessage(
-            id=row["id"],
-            conversation_id=row["conversation_id"],
-            channel=row["channel"],
-            external_user_id=conversation["external_user_id"],
-            sequence=row["sequence"],
-            text=row["text"],
-            buttons=tuple(Button(**button) for button in payload.get("buttons", ())),
-            author=row["author"],
-            attempt=row["attempts"] + 1,
-            created_at=row["created_at"],
-            route=(row["turn"] or {}).get("route"),
-        )
+        message = await outgoing(conversation, row, connector.capabilities, self._find_file)
+        return await self._say(connector, message)
+
+    async def _say(self, connector: Channel, message: OutboundMessage) -> SendResult:
         try:
             async with asyncio.timeout(_SEND_SECONDS):
                 return await connector.send(message)
@@ -251,62 +360,36 @@ class Outbox:
             return SendResult.transient("timeout")
         except Exception as error:
             # A connector's mistake must not lose the message or stop the others.
-            log.exception("connector_failed", channel=connector.name, message_id=row["id"])
+            log.exception("connector_failed", channel=connector.name, message_id=message.id)
             return SendResult.transient(type(error).__name__)
 
-    async def _record(
-        self, conversation_id: str, results: Sequence[tuple[Row, SendResult]], claim: str, *, keep: bool
-    ) -> bool:
+    async def _record(self, conversation_id: str, tried: Sequence[Tried], claim: str) -> bool:
         now = self._clock.now()
         async with self._database.write() as session:
-            until = now + LEASE if keep else None
-            is_ours = await repository.holds_send(session, conversation_id, claim, until)
+            is_ours = await repository.holds_send(session, conversation_id, claim, now + LEASE)
             # What the provider took is recorded also when the claim has run out meanwhile.
-            await self._mark(session, results)
+            await record(session, tried, now, _MOST_ATTEMPTS)
         return is_ours
 
     async def _record_and_look(
-        self, conversation_id: str, results: Sequence[tuple[Row, SendResult]], claim: str
+        self, conversation: Row, tried: Sequence[Tried], claim: str, *, go_on: bool = True
     ) -> list[Row] | None:
         now = self._clock.now()
+        conversation_id: str = conversation["id"]
         async with self._database.write() as session:
             # Giving up the claim first locks the row: whoever writes the next message sees it free.
             is_ours = await repository.holds_send(session, conversation_id, claim, None)
-            await self._mark(session, results)
-            if not is_ours:
+            await record(session, tried, now, _MOST_ATTEMPTS)
+            if not is_ours or not go_on:
                 return None
             rows = await repository.pending(session, conversation_id, _BATCH)
-            if not rows or _waits(rows[0], now):
+            circuit = self.circuit(conversation["channel"])
+            if not rows or _waits(rows[0], now) or not circuit.is_closed:
                 return None
             await repository.change_conversation(
                 session, conversation_id, send_claim=claim, send_until=now + LEASE
             )
         return rows
-
-    async def _mark(self, session: Any, results: Sequence[tuple[Row, SendResult]]) -> None:
-        now = self._clock.now()
-        plain = [row for row, result in results if result.status == "accepted" and result.provider_id is None]
-        if plain:
-            await repository.mark_sent(session, [row["id"] for row in plain], now)
-        for row, result in results:
-            attempts = row["attempts"] + 1
-            if result.status == "accepted":
-                if result.provider_id is None:
-                    continue
-                changes: dict[str, Any] = {
-                    "state": "sent",
-                    "handled_at": now,
-                    "provider_message_id": result.provider_id,
-                    "error": None,
-                }
-            elif result.status == "permanent" or attempts >= _MOST_ATTEMPTS:
-                watch.given_up("out")
-                log.warning("send_failed", message_id=row["id"], error=result.error, attempts=attempts)
-                changes = {"state": "failed", "handled_at": now, "error": (result.error or "")[:300]}
-            else:
-                pause = timedelta(seconds=pause_after(attempts))
-                changes = {"next_attempt_at": now + pause, "error": (result.error or "")[:300]}
-            await repository.change_messages(session, [row["id"]], attempts=attempts, **changes)
 
     async def _sweep_for_ever(self) -> None:
         while True:

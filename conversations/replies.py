@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,8 @@ from conversations.schemas import Author, BotMessage, BotTurn, Button, Capabilit
 from vntext.catalogue import lookup, say
 from vntext.emergency import Emergency, recognise
 from vntext.emergency_reply import emergency_reply
+
+_SENTENCE_END = re.compile(r"[.!?…;](?=\s)")
 
 RETURN_TO_BOT = "/return_to_bot"
 """Payload that takes a waiting citizen back to the bot."""
@@ -163,7 +166,7 @@ def fitted(message: BotMessage, able: Capabilities) -> list[BotMessage]:
     The buttons stay with the last part: also a numbered list's payloads are kept on record as offered.
     """
     text = message.text.strip()
-    if message.buttons and not able.buttons:
+    if message.buttons and must_be_listed(message.buttons, able):
         lines = [
             say("conversation.choices.line", number=number, title=button.title)
             for number, button in enumerate(message.buttons, 1)
@@ -181,17 +184,32 @@ def fitted(message: BotMessage, able: Capabilities) -> list[BotMessage]:
     ]
 
 
+def must_be_listed(buttons: Sequence[Button], able: Capabilities) -> bool:
+    """Tell whether choices are written out, because the channel cannot show them as buttons."""
+    return (
+        not able.buttons
+        or len(buttons) > able.most_buttons
+        or any(len(button.title) > able.longest_title for button in buttons)
+    )
+
+
 def split_text(text: str, limit: int) -> list[str]:
-    """Return `text` in parts of at most `limit` characters, cut between paragraphs, lines or words."""
+    """Return `text` in parts of at most `limit` characters, cut at paragraphs, lines, sentences or words."""
     parts = []
     while len(text) > limit:
-        cut = -1
-        for separator in ("\n\n", "\n", " "):
-            cut = text.rfind(separator, limit // 2, limit + 1)
-            if cut > 0:
-                break
-        if cut <= 0:
-            cut = limit
+        cut = _cut(text, limit)
         parts.append(text[:cut].rstrip())
         text = text[cut:].lstrip()
     return [*parts, text]
+
+
+def _cut(text: str, limit: int) -> int:
+    """Return where to cut: as late as it can be, at the strongest boundary in the second half."""
+    for separator in ("\n\n", "\n"):
+        if (cut := text.rfind(separator, limit // 2, limit + 1)) > 0:
+            return cut
+    ends = [found.end() for found in _SENTENCE_END.finditer(text, limit // 2, limit + 1)]
+    if ends and ends[-1] <= limit:
+        return ends[-1]
+    cut = text.rfind(" ", limit // 2, limit + 1)
+    return cut if cut > 0 else limit

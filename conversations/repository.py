@@ -220,6 +220,7 @@ async def drop_claims(session: AsyncSession, held: Sequence[str]) -> None:
 
 async def unclaimed_work(session: AsyncSession, before: datetime, now: datetime, limit: int) -> list[str]:
     """Return conversations with inbound messages older than `before` that nobody works on, oldest first."""
+    held = MESSAGES.alias("held")
     query = (
         select(M.conversation_id)
         .join(CONVERSATIONS, C.id == M.conversation_id)
@@ -228,31 +229,15 @@ async def unclaimed_work(session: AsyncSession, before: datetime, now: datetime,
             _IS_UNHANDLED,
             M.created_at < before,
             or_(C.work_until.is_(None), C.work_until < now),
+            # Of what is held for a moment whoever holds it tells.
+            ~exists().where(
+                held.c.conversation_id == M.conversation_id,
+                held.c.state == "received",
+                held.c.next_attempt_at > now,
+            ),
         )
         .group_by(M.conversation_id)
         .order_by(func.min(M.created_at))
-        .limit(limit)
-    )
-    return list((await session.execute(query)).scalars())
-
-
-async def unclaimed_sends(session: AsyncSession, before: datetime, now: datetime, limit: int) -> list[str]:
-    """Return conversations whose first unsent message is due and which nobody sends for."""
-    head = (
-        select(M.conversation_id, func.min(M.sequence).label("sequence"))
-        .where(IS_OPEN, M.state == "pending")
-        .group_by(M.conversation_id)
-        .subquery()
-    )
-    query = (
-        select(M.conversation_id)
-        .join(head, and_(head.c.conversation_id == M.conversation_id, head.c.sequence == M.sequence))
-        .join(CONVERSATIONS, C.id == M.conversation_id)
-        .where(
-            M.created_at < before,
-            or_(M.next_attempt_at.is_(None), M.next_attempt_at <= now),
-            or_(C.send_until.is_(None), C.send_until < now),
-        )
         .limit(limit)
     )
     return list((await session.execute(query)).scalars())
@@ -403,6 +388,18 @@ async def latest(
     return [message_view(row) for row in reversed(rows)]
 
 
+async def last_inbound_sequence(session: AsyncSession, conversation_id: str) -> int | None:
+    """Return the sequence of the citizen's latest message."""
+    query = select(func.max(M.sequence)).where(M.conversation_id == conversation_id, M.direction == "in")
+    last: int | None = (await session.execute(query)).scalar()
+    return last
+
+
+async def get_row(session: AsyncSession, message_id: str) -> Row | None:
+    """Return one message's row by id."""
+    return (await session.execute(select(MESSAGES).where(M.id == message_id))).mappings().first()
+
+
 async def get_message(session: AsyncSession, message_id: str) -> MessageView | None:
     """Return one message by id."""
     row = (await session.execute(select(MESSAGES).where(M.id == message_id))).mappings().first()
@@ -417,7 +414,7 @@ async def backlog(session: AsyncSession) -> dict[str, int]:
 
 # --- views --------------------------------------------------------------------------------------------------
 
-_VIEWED = tuple(ConversationView.__dataclass_fields__)
+_VIEWED = tuple(name for name in ConversationView.__dataclass_fields__ if name != "sending")
 
 
 def conversation_view(row: Row) -> ConversationView:
@@ -445,4 +442,8 @@ def message_view(row: Row) -> MessageView:
         error=row["error"],
         created_at=row["created_at"],
         provider_message_id=row["provider_message_id"],
+        channel=row["channel"],
+        delivered_at=row["delivered_at"],
+        read_at=row["read_at"],
+        withdrawn_at=row["withdrawn_at"],
     )

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from conversations.reasons import in_words
+
 MAX_TEXT = 4_000
 """Longest text a citizen may send, in characters after NFC."""
 
@@ -163,6 +165,10 @@ class Capabilities:
         person_window: the same for what a person wrote, where the provider allows longer; None: as `window`.
         typing: it can show that an answer is being written.
         asks_contact: it can ask the citizen for name and telephone number with one tap.
+        reorders: its provider may deliver a later message before an earlier one, so each is given a moment
+            before it is worked on.
+        echoes: its provider tells us what was sent from our account: after a crash that decides whether a
+            message has gone out.
     """
 
     max_text: int
@@ -176,6 +182,8 @@ class Capabilities:
     person_window: timedelta | None = None
     typing: bool = False
     asks_contact: bool = False
+    reorders: bool = False
+    echoes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +269,15 @@ class MessageView:
     error: str | None
     created_at: datetime
     provider_message_id: str | None = None
+    channel: str = ""
+    delivered_at: datetime | None = None
+    read_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was not delivered, in words; None where nothing is wrong."""
+        return in_words(self.error, self.channel) if self.direction == "out" and self.error else None
 
     @property
     def route(self) -> str | None:
@@ -269,8 +286,28 @@ class MessageView:
 
 
 @dataclass(frozen=True, slots=True)
+class Sending:
+    """What may be sent in a conversation now.
+
+    Attributes:
+        bot: the assistant may send.
+        person: a person may send.
+        until: when a person may not any more unless the citizen writes again; None: always.
+        reason: why a person may not, as a sentence.
+    """
+
+    bot: bool
+    person: bool
+    until: datetime | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationView:
-    """A conversation as the operators' list shows it; `models.ConversationRow` says what the fields mean."""
+    """A conversation as the operators' list shows it; `models.ConversationRow` says what the fields mean.
+
+    `sending` is known where the desk made the view.
+    """
 
     id: str
     channel: str
@@ -288,6 +325,9 @@ class ConversationView:
     closed_at: datetime | None
     next_sequence: int
     created_at: datetime
+    last_heard_at: datetime | None = None
+    unfollowed_at: datetime | None = None
+    sending: Sending | None = None
     silent_since: datetime | None = None
     urgent: bool = False
     handoff: dict[str, Any] | None = None

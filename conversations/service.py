@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,14 +11,16 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from conversations import fragments, replies, repository, watch
+from conversations import arrival, fragments, replies, repository, watch
 from conversations.announce import Announcer
+from conversations.channel import Delivery
 from conversations.claims import ClaimNames
-from conversations.desk.repository import WITH_BOT, add_event
+from conversations.desk.repository import add_event
 from conversations.errors import StorageUnavailableError
 from conversations.events import DESK, LiveEvents
 from conversations.job import LEASE, Job
-from conversations.outbox import Delivery, Outbox
+from conversations.media import fetch_repository
+from conversations.outbox import Outbox
 from conversations.replies import Reply
 from conversations.repository import Row
 from conversations.schemas import (
@@ -28,6 +31,7 @@ from conversations.schemas import (
     MessageView,
     Received,
 )
+from conversations.topics import conversation_topic, visitor_topic
 from conversations.writing import preview, say_in
 from database.base import new_id
 from database.clock import Clock
@@ -36,10 +40,12 @@ from vntext.catalogue import lookup, say
 
 log = structlog.get_logger(__name__)
 
-SESSION_IDLE = timedelta(hours=24)
-"""After so long a silence a conversation starts anew; its history stays."""
+SETTLE = timedelta(seconds=0.3)
+"""How long a message waits for an earlier one that the provider may deliver after it."""
 
-_OFFERS_LOOKED_AT = 60
+FILES_PATIENCE = timedelta(seconds=4)
+"""How long a message waits for its files before it is read without them."""
+
 _STORE_SECONDS = 10.0
 _EMERGENCY_STORE_SECONDS = 2.0
 """A database that hangs must not keep somebody in danger waiting for the number to call."""
@@ -73,6 +79,7 @@ class _Stored:
     answer: list[dict[str, Any]]
     delivery: Delivery | None
     job: Job | None
+    hold: timedelta
 
 
 class Inbox:
@@ -89,6 +96,9 @@ class Inbox:
         events: tells consoles and other open pages.
         claims: names for the claims of work that this process goes on with itself.
         join_pieces: pieces of one message are read together, so that some have to wait.
+        settle: how long a message waits for earlier ones where the provider may deliver out of order.
+        files_come: tells whoever fetches attachments from their provider, for which their message waits a
+            little; None: nobody does.
     """
 
     def __init__(
@@ -101,6 +111,8 @@ class Inbox:
         claims: ClaimNames,
         *,
         join_pieces: bool = True,
+        settle: timedelta = SETTLE,
+        files_come: Callable[[], None] | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -109,6 +121,8 @@ class Inbox:
         self._events = events
         self._claims = claims
         self._join_pieces = join_pieces
+        self._settle = settle
+        self._files_come = files_come
         self._storing: set[asyncio.Task[_Stored | None]] = set()
 
     @watch.receiving
@@ -132,10 +146,14 @@ class Inbox:
             said = emergency.messages[0].text if emergency else None
             raise StorageUnavailableError(said) from error
         conversation_id: str = stored.conversation["id"]
+        if self._files_come is not None and self._has_files_to_come(message):
+            self._files_come()
         if emergency is not None:
             watch.answered(message.channel, emergency.turn, correlation_id=stored.message_id)
         if stored.job is not None:
             self._announcer.hand_over(stored.job)
+        elif stored.hold:
+            self._announcer.announce_later(conversation_id, stored.hold.total_seconds())
         elif emergency is None:
             await self._announcer.announce(conversation_id)
         elif stored.delivery is not None:
@@ -224,34 +242,12 @@ class Inbox:
         now = self._clock.now()
         try:
             async with self._database.write() as session:
-                conversation = await self._conversation(session, message, now)
+                conversation = await arrival.open_conversation(
+                    session, message.channel, message.external_user_id, now
+                )
                 return await self._write(session, conversation, message, emergency, now)
         except _Duplicate:
             return None
-
-    async def _conversation(self, session: AsyncSession, message: InboundMessage, now: datetime) -> Row:
-        found = await repository.lock_by_user(session, message.channel, message.external_user_id)
-        if found is not None:
-            return found
-        await repository.create_conversation(
-            session,
-            {
-                "id": new_id(),
-                "channel": message.channel,
-                "external_user_id": message.external_user_id,
-                "owner": "bot",
-                "session": 1,
-                "next_sequence": 1,
-                "last_activity_at": now,
-                "last_message": "",
-                "last_author": "citizen",
-                "unread": 0,
-                "created_at": now,
-            },
-        )
-        found = await repository.lock_by_user(session, message.channel, message.external_user_id)
-        assert found is not None
-        return found
 
     async def _write(
         self,
@@ -261,10 +257,15 @@ class Inbox:
         emergency: Reply | None,
         now: datetime,
     ) -> _Stored:
-        changes = _started_anew(conversation, now)
+        able = self._outbox.capabilities(message.channel)
+        changes = arrival.started_anew(conversation, now) | arrival.heard(conversation, message, now)
         sequence: int = conversation["next_sequence"]
-        kind, text, payload = await self._content(session, conversation["id"], message)
+        taken_back = await arrival.taken_back(session, message, able)
+        if taken_back is not None:
+            message, emergency = arrival.emptied(message), None
+        kind, text, payload = await arrival.content(session, conversation["id"], message)
         message_id = new_id()
+        hold = timedelta() if emergency or taken_back else self._hold(message)
         row = {
             "id": message_id,
             "conversation_id": conversation["id"],
@@ -278,25 +279,31 @@ class Inbox:
             "text": text,
             "payload": payload,
             "turn": {**emergency.turn, "latency_ms": 0} if emergency else None,
-            "state": "done" if emergency else "received",
+            "state": "done" if emergency or taken_back else "received",
             "attempts": 0,
             "read_with": None,
+            "next_attempt_at": now + hold if hold else None,
             # Without a provider's time the order is that of receiving, also when the clock is set back.
             "provider_timestamp": message.provider_timestamp or max(now, conversation["last_activity_at"]),
             "created_at": now,
-            "handled_at": now if emergency else None,
+            "handled_at": now if emergency or taken_back else None,
+            "withdrawn_at": taken_back,
         }
-        job = None if emergency else await self._claim_work(session, {**conversation, **changes}, row, now)
+        job = None
+        if row["state"] == "received":
+            job = await self._claim_work(session, {**conversation, **changes}, row, now)
         if job is not None:
             changes |= {"work_claim": job.claim, "work_until": now + LEASE}
             row = {**row, "state": "processing", "attempts": 1, "read_with": message_id}
         is_new = await repository.add_inbound(session, row)
         if not is_new:
             raise _Duplicate
+        if self._files_come is not None:
+            await fetch_repository.add(session, message_id, payload, now)
         await self._note(session, conversation, changes, emergency, now)
         owner = changes.get("owner", conversation["owner"])
         changes |= {
-            "last_message": preview(text),
+            "last_message": preview(text) if taken_back is None else say("channels.withdrawn"),
             "last_author": "citizen",
             "unread": changes.get("unread", conversation["unread"]) + (owner != "bot"),
             "next_sequence": sequence + 1,
@@ -310,14 +317,26 @@ class Inbox:
             emergency.messages if emergency else (),
             author="bot",
             key=f"answer:{message_id}",
-            able=self._outbox.capabilities(message.channel),
+            able=able,
             now=now,
             **changes,
         )
         if delivery is not None and delivery.claim is not None:
             # Earlier messages that still wait go first.
             answer = [dict(row) for row in await repository.pending(session, conversation["id"], 50)]
-        return _Stored(conversation, message_id, sequence, answer, delivery, job)
+        return _Stored({**conversation, **changes}, message_id, sequence, answer, delivery, job, hold)
+
+    def _hold(self, message: InboundMessage) -> timedelta:
+        """Return how long to wait before a message is worked on: for earlier ones, and for its files."""
+        hold = self._settle if self._outbox.capabilities(message.channel).reorders else timedelta()
+        if self._has_files_to_come(message):
+            hold = max(hold, FILES_PATIENCE)
+        return hold
+
+    def _has_files_to_come(self, message: InboundMessage) -> bool:
+        return self._files_come is not None and any(
+            fetch_repository.lies_elsewhere(file) for file in message.attachments
+        )
 
     async def _note(
         self,
@@ -345,7 +364,7 @@ class Inbox:
 
         It saves a unit of work a message. Should the process die, the claim is found as any other.
         """
-        if not self._announcer.has_room:
+        if row["next_attempt_at"] is not None or not self._announcer.has_room:
             return None
         if conversation["work_until"] is not None and conversation["work_until"] >= now:
             return None
@@ -357,56 +376,3 @@ class Inbox:
                 return None
             previous = await repository.previous_turn(session, conversation["id"], row["sequence"])
         return Job(conversation, [row], previous, self._claims.new())
-
-    async def _content(
-        self, session: AsyncSession, conversation_id: str, message: InboundMessage
-    ) -> tuple[str, str, dict[str, Any]]:
-        """Return kind, text and payload to store; a payload never offered is only what somebody typed."""
-        payload: dict[str, Any] = {}
-        if message.attachments:
-            payload["attachments"] = [
-                attachment.model_dump(exclude_none=True) for attachment in message.attachments
-            ]
-        if message.location is not None:
-            payload["location"] = message.location.model_dump()
-        if not message.postback:
-            kind = message.kind if message.kind != "postback" else "text"
-            if kind == "text" and message.location is not None and not message.text:
-                kind = "location"
-            return kind, message.text, payload
-        title = await self._offered_title(session, conversation_id, message.text)
-        if title is None:
-            return "text", message.text, payload
-        return "postback", title, {**payload, "postback": message.text}
-
-    async def _offered_title(self, session: AsyncSession, conversation_id: str, postback: str) -> str | None:
-        shown = await repository.offered(session, conversation_id, _OFFERS_LOOKED_AT)
-        buttons = [button for content in shown for button in (content or {}).get("buttons", ())]
-        for button in [*buttons, *lookup("conversation.greeting.buttons")]:
-            if button["payload"] == postback:
-                return str(button["title"])
-        return None
-
-
-def _started_anew(conversation: Row, now: datetime) -> dict[str, Any]:
-    """Return what changes when this message opens a new session: after closing, or after a day of silence.
-
-    Who waits in the queue keeps the place. A person who held the conversation a day ago does not any more.
-    """
-    is_idle = now - conversation["last_activity_at"] > SESSION_IDLE
-    if conversation["closed_at"] is None and not is_idle:
-        return {}
-    changes: dict[str, Any] = {"session": conversation["session"] + 1, "closed_at": None}
-    if conversation["owner"] == "person":
-        changes |= WITH_BOT
-    return changes
-
-
-def visitor_topic(channel: str, external_user_id: str) -> str:
-    """Return the topic that tells of a person's first message: until then there is no conversation."""
-    return f"visitor:{channel}:{external_user_id}"
-
-
-def conversation_topic(conversation_id: str) -> str:
-    """Return the topic of one conversation's live events."""
-    return f"conversation:{conversation_id}"

@@ -24,6 +24,7 @@ from conversations.claims import ClaimNames
 from conversations.desk.service import Desk
 from conversations.dispatch import Dispatcher, Outcome
 from conversations.job import Job
+from conversations.outbox import Outbox
 from conversations.redis_link import UNAVAILABLE, RedisClient, RedisLink, connect
 from conversations.tasks import end_tasks
 from database.base import new_id
@@ -55,6 +56,7 @@ class Worker:
         redis: the link to the stream.
         claims: names of claims, to free those of dead processes.
         desk: sees to it that nobody waits unseen.
+        outbox: knows what the claims of dead processes may have left half done.
         concurrency: how many conversations are worked on at once.
     """
 
@@ -67,6 +69,7 @@ class Worker:
         redis: RedisLink,
         claims: ClaimNames,
         desk: Desk,
+        outbox: Outbox,
         *,
         concurrency: int = 8,
     ) -> None:
@@ -77,6 +80,7 @@ class Worker:
         self._redis = redis
         self._claims = claims
         self._desk = desk
+        self._outbox = outbox
         self._concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
         self._stream = redis.key(STREAM)
@@ -269,8 +273,7 @@ class Worker:
             dead = self._claims.dead(await repository.claims(session))
         if dead:
             log.info("dead_claims_freed", count=len(dead))
-            async with self._database.write() as session:
-                await repository.drop_claims(session, dead)
+            await self._outbox.free(dead)
 
     async def _reclaim(self, client: RedisClient) -> bool:
         """Take over entries a dead worker had read, and forget consumers that are long gone."""

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from conversations import repository
-from conversations.replies import fitted
+from conversations.replies import fitted, must_be_listed
 from conversations.repository import Row
 from conversations.schemas import Author, BotMessage, Capabilities
 from database.base import new_id
@@ -50,7 +50,7 @@ def outbound_rows(
             "idempotency_key": key if number == 0 else f"{key}:{number}",
             "kind": part.attachments[0].kind if part.attachments and not part.text else "text",
             "text": part.text,
-            "payload": _payload(part),
+            "payload": _payload(part, able),
             "turn": part.turn,
             "state": "pending",
             "attempts": 0,
@@ -99,10 +99,13 @@ async def say_in(
     return rows
 
 
-def _payload(part: BotMessage) -> dict[str, Any]:
+def _payload(part: BotMessage, able: Capabilities) -> dict[str, Any]:
+    """Return what is kept beside the text: also choices that are written out stay on record as offered."""
     payload: dict[str, Any] = {}
     if part.buttons:
         payload["buttons"] = [button.model_dump() for button in part.buttons]
+        if must_be_listed(part.buttons, able):
+            payload["listed"] = True
     if part.attachments:
         payload["attachments"] = [file.model_dump(exclude_none=True) for file in part.attachments]
     return payload

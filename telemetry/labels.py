@@ -62,7 +62,7 @@ def bot_reason(value: str) -> str:
 def send_reason(value: str | None) -> str:
     """Return the label of what a channel's provider, or the way there, said instead of taking a message."""
     given = value or ""
-    if given in ("timeout", "no_connector"):
+    if given in ("timeout", "no_connector", "rate_limited"):
         return given
     if given == "http_429":
         return "rate_limited"

@@ -31,11 +31,19 @@ sends = Counter("hotline_sends_total", "Tries to send, by what the channel said"
 send_failures = Counter(
     "hotline_send_failures_total", "Tries to send that failed, by reason", ["channel", "result", "reason"]
 )
+deliveries = Counter(
+    "hotline_deliveries_total", "Deliveries of the channels' providers", ["channel", "result"]
+)
 dead_letters = Counter("hotline_dead_letters_total", "Messages that were given up", ["direction"])
+channel_events = Counter(
+    "hotline_channel_events_total",
+    "What providers delivered, messages included, by kind",
+    ["channel", "kind"],
+)
 erased_records = Counter(
     "hotline_erased_records_total", "Conversations and tickets whose personal data was erased", ["why"]
 )
-retention_runs = Counter("hotline_retention_runs_total", "Runs of the retention rules", ["result"])
+retention_failures = Counter("hotline_retention_failures_total", "Runs of the retention rules that failed")
 responses = Counter("hotline_http_responses_total", "HTTP responses", ["surface", "status"])
 
 receive_seconds = Histogram(
@@ -49,6 +57,22 @@ turn_seconds = Histogram("hotline_turn_seconds", "From stored until the answer i
 send_seconds = Histogram("hotline_send_seconds", "One try to send", ["channel"], buckets=_SLOW)
 action_seconds = Histogram("hotline_action_seconds", "One action of the bot", buckets=_QUICK)
 search_seconds = Histogram("hotline_search_seconds", "One search of the knowledge base", buckets=_QUICK)
+
+channel_up = Gauge(
+    "hotline_channel_up", "1: the channel sends, 0: its provider is down or refuses us", ["channel"]
+)
+channel_quiet = Gauge("hotline_channel_quiet", "1: nothing has come for longer than usual", ["channel"])
+channel_last_event = Gauge(
+    "hotline_channel_last_event_seconds", "Since the provider last delivered something", ["channel"]
+)
+channel_last_success = Gauge(
+    "hotline_channel_last_success_seconds", "Since the provider last took a message", ["channel"]
+)
+channel_queue = Gauge("hotline_channel_unsent_messages", "Messages that wait to be sent", ["channel"])
+channel_token = Gauge(
+    "hotline_channel_token_seconds", "Until the channel's credentials expire; NaN: never", ["channel"]
+)
+channel_login = Gauge("hotline_channel_needs_login", "1: the account has to be connected again", ["channel"])
 
 open_connections = Gauge("hotline_open_connections", "Open chats and pages that listen", ["kind"])
 
@@ -73,8 +97,6 @@ def _begin_at_zero() -> None:
     """Show what an alert counts from the start: a series that is born with its first event never grew."""
     for why in ("request", "conversation_rule", "ticket_rule"):
         erased_records.labels(why)
-    for result in ("done", "failed"):
-        retention_runs.labels(result)
     for direction in ("in", "out"):
         dead_letters.labels(direction)
     for kind in ("113", "114", "115"):
@@ -82,7 +104,7 @@ def _begin_at_zero() -> None:
     for reason in (*labels.BOT_REASONS, labels.OTHER):
         bot_failures.labels(reason)
     for channel in labels.CHANNELS:
-        for result in ("accepted", "transient", "permanent"):
+        for result in ("accepted", "transient", "auth", "permanent"):
             sends.labels(channel, result)
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -32,11 +32,14 @@ LIKELY = 0.5
 _FILE = Path(__file__).with_suffix(".yml")
 _SAME_SPOT_METRES = 60.0
 _WORD = re.compile(r"[^\W_]+")
-_STREET = re.compile(
-    r"\b(?:duong|pho|hem|ngo|kiet|dai lo|quoc lo|ql|tinh lo|tl|dt|thon|lang|buon|ap|xom|to dan pho|khu pho|to"
-    r"|cho|truong|cau|cong vien|nga ba|nga tu|benh vien|chua|ho|suoi) "
-    r"((?:(?!so\b|duong\b|phuong\b|xa\b|huyen\b|tinh\b|bi\b|thi\b|co\b|va\b|nha\b|gan\b|truoc\b|doi\b|hu\b"
-    r"|hong\b|ngap\b|tu\b|den\b|o\b|da\b|khong\b|may\b|nhieu\b)\w+ ?){1,3})"
+_NAMED = re.compile(
+    r"\b(?:duong|pho|hem|ngo|kiet|dai lo|thon|lang|buon|ap|xom|cho|truong|cau|cong vien|nga ba|nga tu"
+    r"|vong xoay|benh vien|chua|ho|suoi|deo) "
+    r"((?:(?!so\b|duong\b|phuong\b|xa\b|huyen\b|tinh\b|gan\b|truoc\b)[a-z]\w* ?){1,3})"
+)
+_NUMBERED = re.compile(
+    r"\b(thon|lang|buon|ap|xom|to|to dan pho|khu pho|khu|hem|ngo|kiet|quoc lo|ql|tinh lo|tl|dt) "
+    r"(\d+[a-z]?)\b"
 )
 _NO_STREET = (
     "ngay|thang|nam|gio|tuan|lan|nguoi|nha|hom|met|m|km|trieu|dong|con|cai|chiec|cay|bao|bong|cot|tru|phut"
@@ -115,7 +118,7 @@ class _Read:
     words: frozenset[str]
     pairs: frozenset[tuple[str, str]]
     streets: frozenset[str]
-    houses: frozenset[tuple[str, str]]
+    houses: frozenset[str]
 
 
 def plain(text: str) -> str:
@@ -123,26 +126,24 @@ def plain(text: str) -> str:
     return " ".join(_WORD.findall(strip_marks(normalise(text)).lower()))
 
 
-def _read(ticket: Comparable) -> _Read:
-    content = plain(ticket.content)
-    place = re.sub(
-        r"[^\w/]+", " ", strip_marks(normalise(f"{ticket.place or ''} . {ticket.content}")).lower()
-    )
+@lru_cache(maxsize=4_096)
+def _read(content: str, place: str | None) -> _Read:
     empty, same = _word_lists()
-    words = [same.get(word, word) for word in content.split() if word not in empty and not word.isdigit()]
-    streets = {" ".join(match[1].split()[:2]) for match in _STREET.finditer(f"{place} ")}
+    words = [
+        same.get(word, word) for word in plain(content).split() if word not in empty and not word.isdigit()
+    ]
+    place = re.sub(r"[^\w/]+", " ", strip_marks(normalise(place or "")).lower())
+    # "Thôn 5", "tổ 2", "hẻm 45" are names; what else is a number is a house.
+    streets = {" ".join(match.groups()) for match in _NUMBERED.finditer(place)}
+    place = _NUMBERED.sub(" ", place)
+    streets |= {" ".join(match[1].split()[:2]) for match in _NAMED.finditer(f"{place} ")}
     houses = set()
     for match in _HOUSE.finditer(place):
-        street = " ".join(word for word in match[2].split() if word not in ("duong", "pho"))
-        if len(street.split()) == 2:
-            streets.add(street)
-        houses.add((match[1], street.split()[0] if street else ""))
-    return _Read(
-        frozenset(words),
-        frozenset(pairwise(words)),
-        frozenset(streets),
-        frozenset(houses),
-    )
+        houses.add(match[1])
+        street = [word for word in match[2].split() if word not in ("duong", "pho")]
+        if len(street) == 2:
+            streets.add(" ".join(street))
+    return _Read(frozenset(words), frozenset(pairwise(words)), frozenset(streets), frozenset(houses))
 
 
 def _dice(one: frozenset[object], other: frozenset[object]) -> float:
@@ -151,7 +152,7 @@ def _dice(one: frozenset[object], other: frozenset[object]) -> float:
 
 def compare(one: Comparable, other: Comparable) -> Likeness:
     """Return how alike two tickets are."""
-    first, second = _read(one), _read(other)
+    first, second = _read(one.content, one.place), _read(other.content, other.place)
     same: list[str] = []
     different: list[str] = []
 
@@ -164,16 +165,16 @@ def compare(one: Comparable, other: Comparable) -> Likeness:
     words = 0.7 * _dice(frozenset(first.words), frozenset(second.words))
     words += 0.3 * _dice(frozenset(first.pairs), frozenset(second.pairs))
     hours = abs((one.opened_at - other.opened_at).total_seconds()) / 3600
-    weight = -3.1 + 4.0 * words
+    weight = -3.7 + 5.0 * words
     weight += weigh("field", one.field, other.field, 1.4, -1.6)
     weight += weigh("kind", one.kind, other.kind, 0.0, -1.0)
-    weight += weigh("unit", one.place_code, other.place_code, 0.6, -2.2)
+    weight += weigh("unit", one.place_code, other.place_code, 0.6, -2.8)
     weight += _where(first, second, same, different)
     metres = None
     if one.point is not None and other.point is not None:
         metres = metres_between(one.point, other.point)
-        weight += 3.0 - 1.1 * math.log1p(metres / _SAME_SPOT_METRES) * 1.6
-    weight -= min(3.0, hours / 24 / 12)
+        weight += 3.0 - 1.8 * math.log1p(metres / _SAME_SPOT_METRES)
+    weight -= hours / 24 / 9
     return Likeness(1 / (1 + math.exp(-weight)), metres, hours, words, tuple(same), tuple(different))
 
 
@@ -182,16 +183,15 @@ def _where(first: _Read, second: _Read, same: list[str], different: list[str]) -
     if first.streets and second.streets:
         agrees = bool(first.streets & second.streets)
         (same if agrees else different).append("street")
-        weight += 1.5 if agrees else -1.7
-    numbers, others = ({number for number, _ in read.houses} for read in (first, second))
-    if numbers and others:
-        agrees = bool(numbers & others)
+        weight += 1.5 if agrees else -2.1
+    if first.houses and second.houses:
+        agrees = bool(first.houses & second.houses)
         (same if agrees else different).append("house")
-        weight += 1.3 if agrees else (-0.2 if _are_near(numbers, others) else -1.3)
+        weight += 1.3 if agrees else -0.2 if _are_near(first.houses, second.houses) else -5.0
     return weight
 
 
-def _are_near(numbers: set[str], others: set[str]) -> bool:
+def _are_near(numbers: frozenset[str], others: frozenset[str]) -> bool:
     """Tell whether two house numbers are a few doors apart."""
     pairs = [(int(a), int(b)) for a in numbers for b in others if a.isdigit() and b.isdigit()]
     return any(abs(a - b) <= 6 for a, b in pairs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, bindparam, literal_column, select, text
+from sqlalchemy import ColumnElement, Integer, Select, column, func, literal_column, select, table, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tickets import codes
@@ -14,6 +14,8 @@ from tickets.schemas import TicketFilter
 from vntext.phones import find_phones
 
 _MOST_WORDS = 12
+_FTS = table("ticket_search_fts", column("rowid", Integer), column("ticket_search_fts"))
+_VECTOR: ColumnElement[object] = literal_column("ticket_search.words_fts")
 
 
 async def page(
@@ -29,48 +31,41 @@ async def page(
     """
     statement = _filtered(select(TicketRow), wanted)
     words = wanted.words.strip()
-    order: Any = TicketRow.code.desc()
     if words and (typed := codes.read(words)) is not None:
         statement = statement.where(TicketRow.code == typed.number)
     elif words and (phone := _phone(words)) is not None:
         statement = statement.where(TicketRow.phone == phone)
     elif words:
-        query = _query(words, session.get_bind().dialect.name)
-        if query is None:
-            return []
-        if session.get_bind().dialect.name == "sqlite":
-            statement = (
-                statement.join(TicketSearchRow, TicketSearchRow.ticket_id == TicketRow.id)
-                .join(
-                    text("ticket_search_fts"), literal_column("ticket_search_fts.rowid") == TicketSearchRow.id
-                )
-                .where(text("ticket_search_fts MATCH :query"))
-                .params(query=query)
-            )
-            # The full-text index is in this order already.
-            order = literal_column("ticket_search_fts.rowid").desc()
-            if before is not None:
-                statement = statement.where(
-                    literal_column("ticket_search_fts.rowid") < bindparam("serial", codes.serial(before))
-                )
-        else:
-            matches = text("ticket_search.words_fts @@ to_tsquery('simple', :query)")
-            statement = (
-                statement.join(TicketSearchRow, TicketSearchRow.ticket_id == TicketRow.id)
-                .where(matches)
-                .params(query=query)
-            )
-            order = TicketSearchRow.id.desc()
-            if before is not None:
-                statement = statement.where(TicketSearchRow.id < codes.serial(before))
-            before = None
+        return await _search(session, statement, words, before, limit)
     if before is not None:
         statement = statement.where(TicketRow.code < before)
-    return list(await session.scalars(statement.order_by(order).limit(limit)))
+    return list(await session.scalars(statement.order_by(TicketRow.code.desc()).limit(limit)))
+
+
+async def _search(
+    session: AsyncSession, statement: Select[tuple[TicketRow]], words: str, before: str | None, limit: int
+) -> list[TicketRow]:
+    """Return what is found by words, in the order of the full-text index: that of the codes."""
+    dialect = session.get_bind().dialect.name
+    query = _query(words, dialect)
+    if query is None:
+        return []
+    statement = statement.join(TicketSearchRow, TicketSearchRow.ticket_id == TicketRow.id)
+    serial: ColumnElement[int]
+    if dialect == "sqlite":
+        serial = _FTS.c.rowid
+        statement = statement.join(_FTS, _FTS.c.rowid == TicketSearchRow.id)
+        statement = statement.where(_FTS.c.ticket_search_fts.op("MATCH")(query))
+    else:
+        serial = TicketSearchRow.id.expression
+        statement = statement.where(_VECTOR.op("@@")(func.to_tsquery("simple", query)))
+    if before is not None:
+        statement = statement.where(serial < codes.serial(before))
+    return list(await session.scalars(statement.order_by(serial.desc()).limit(limit)))
 
 
 def _filtered(statement: Select[tuple[TicketRow]], wanted: TicketFilter) -> Select[tuple[TicketRow]]:
-    for column, value in (
+    for filtered, value in (
         (TicketRow.state, wanted.state and wanted.state.value),
         (TicketRow.kind, wanted.kind and wanted.kind.value),
         (TicketRow.field, wanted.field),
@@ -78,7 +73,7 @@ def _filtered(statement: Select[tuple[TicketRow]], wanted: TicketFilter) -> Sele
         (TicketRow.assigned_to, wanted.assigned_to),
     ):
         if value is not None:
-            statement = statement.where(column == value)
+            statement = statement.where(filtered == value)
     if wanted.urgent:
         # Word for word the condition of the partial index.
         statement = statement.where(text("tickets.urgent"))

@@ -22,7 +22,7 @@ from tickets.models import (
 from tickets.points import degrees_around
 from tickets.schemas import Point, TicketEvent, TicketState
 
-_CANDIDATES = 300
+_CANDIDATES = 150
 
 
 async def lock_counter(session: AsyncSession, *, year: int) -> TicketCounter:
@@ -151,6 +151,12 @@ async def events(session: AsyncSession, ticket_id: str) -> list[TicketEvent]:
         .order_by(TicketEventRow.sequence)
     )
     return [_event(row, text) for row, text in await session.execute(statement)]
+
+
+async def files_of_conversation(session: AsyncSession, conversation_id: str) -> set[str]:
+    """Return the ids of the files that the tickets opened from a conversation carry."""
+    statement = select(TicketRow.attachments).where(TicketRow.conversation_id == conversation_id)
+    return {str(file_id) for files in await session.scalars(statement) for file_id in files or ()}
 
 
 async def events_of_many(

@@ -24,7 +24,15 @@ from tickets.schemas import (
     TicketState,
 )
 from tickets.timeline import BrokenTimelineError, EventKind, recompute
-from tickets.writing import CITIZEN, TicketWriter, Written, keep_words, new_token, standing
+from tickets.writing import (
+    CITIZEN,
+    TicketWriter,
+    Written,
+    call_or_not,
+    keep_words,
+    new_token,
+    standing,
+)
 
 __all__ = ["ConsentMissingError", "TicketService"]
 
@@ -201,7 +209,8 @@ class TicketService:
             data["told"] = "opened"
             change = flows.Change(EventKind.OPENED, told="opened")
             if not await self._writer.tell(session, row, change, event_id, told):
-                data["call"] = row.call_due = True
+                data[call_or_not(row)] = True
+                row.call_due = bool(row.phone)
         opening = TicketEventRow(
             id=event_id,
             ticket_id=row.id,

@@ -64,7 +64,7 @@ class TicketWriter:
         if change.told is not None:
             data["told"] = change.told
             if not await self.tell(session, row, change, event_id, written):
-                data["call"] = True
+                data[call_or_not(row)] = True
         event = TicketEventRow(
             id=event_id,
             ticket_id=row.id,
@@ -115,6 +115,11 @@ class TicketWriter:
 
 def _key(event_id: str, told: TicketRow, row: TicketRow) -> str:
     return event_id if told is row else f"{event_id}:{told.id}"
+
+
+def call_or_not(row: TicketRow) -> str:
+    """Return what is noted where no message reaches the sender: to be called, or out of reach."""
+    return "call" if row.phone else "unreachable"
 
 
 def new_token() -> str:

@@ -64,6 +64,11 @@ async def open_samples(session: AsyncSession, limit: int) -> list[RowMapping]:
     return list((await session.execute(query.limit(limit))).mappings())
 
 
+async def drop(session: AsyncSession, sample_id: str) -> None:
+    """Delete a sample."""
+    await session.execute(delete(_SAMPLES).where(S.id == sample_id))
+
+
 async def of_decision(session: AsyncSession, decision: str) -> list[RowMapping]:
     """Return the samples of one decision."""
     query = select(_SAMPLES).where(S.decision == decision).order_by(S.id)

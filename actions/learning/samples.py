@@ -121,6 +121,25 @@ class LearningSamples:
                 raise TurnNotFoundError(message_id)
             return await self._keep(session, turn, Finding("corrected", hint))
 
+    async def withdraw(self, session: AsyncSession, message_id: str) -> None:
+        """Forget what was kept of a message that its sender took back.
+
+        A sample tells not whose words it holds: said by several, it loses one of them, else it goes.
+        """
+        # Keeps collecting away, which may be about to keep the same words.
+        await repository.lock_progress(session, self._clock.now() - self._retention)
+        turn = await find_turn(session, message_id)
+        if turn is None:
+            return
+        _text, key = _anonymous(await whole_text(session, turn))
+        known = await repository.find_by_key(session, key)
+        if known is None:
+            return
+        if known["count"] > 1:
+            await repository.change(session, [known["id"]], count=known["count"] - 1)
+        else:
+            await repository.drop(session, known["id"])
+
     async def forget(self) -> int:
         """Delete what was not said again within the retention; return how much that was."""
         async with self._database.write() as session:
@@ -191,10 +210,9 @@ class LearningSamples:
         return await self._keep(session, turn, found)
 
     async def _keep(self, session: AsyncSession, turn: PastTurn, found: Finding) -> bool:
-        text = anonymise(await whole_text(session, turn))
+        text, key = _anonymous(await whole_text(session, turn))
         if len(text) > LONGEST or not _LETTERS.search(_LABEL.sub("", text)):
             return False
-        key = hashlib.sha256(canonical(text).encode()).hexdigest()
         known = await repository.find_by_key(session, key)
         if known is None:
             await repository.add(session, _values(text, key, turn, found))
@@ -208,6 +226,12 @@ class LearningSamples:
             changes["hint"] = found.hint
         await repository.change(session, [known["id"]], **changes)
         return True
+
+
+def _anonymous(said: str) -> tuple[str, str]:
+    """Return what was said without personal data, and the key of the sample it makes."""
+    text = anonymise(said)
+    return text, hashlib.sha256(canonical(text).encode()).hexdigest()
 
 
 def _stronger(first: str, second: Reason) -> str:

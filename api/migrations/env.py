@@ -9,7 +9,12 @@ from sqlalchemy.engine import Connection
 
 import accounts.models as _accounts
 import actions.learning.models as _learning
+import connectors.credentials_store as _credentials
+import connectors.health_models as _health
+import connectors.uploads as _uploads
 import conversations.desk.models as _desk
+import conversations.intake_models as _intake
+import conversations.media.fetch_models as _fetches
 import conversations.media.models as _media
 import conversations.models as _conversations
 import database.personal_data as _personal_data
@@ -21,7 +26,10 @@ from database.base import Base
 from database.engine import Database
 
 # Importing a model is what makes its table known.
-TABLES = (_accounts, _conversations, _desk, _knowledge, _learning, _media, _personal_data, _tickets)
+TABLES = (
+    _accounts, _conversations, _credentials, _desk, _fetches, _health, _intake, _knowledge, _learning,
+    _media, _personal_data, _tickets, _uploads,
+)  # fmt: skip
 
 
 def is_ours(name: str | None, kind: str, _parents: object) -> bool:

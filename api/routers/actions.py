@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import Annotated, Any
 
 import structlog
-from fastapi import APIRouter, Body, Depends, Header, Query
+from fastapi import APIRouter, Body, Depends
 from fastapi.responses import JSONResponse
 
 from api.errors import Problem
+from api.internal import check_token
 from api.services import Services, get_services
 from telemetry import labels, metrics, tracing
 
@@ -18,17 +18,7 @@ log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/internal/actions", include_in_schema=False)
 
 
-async def _check_token(
-    services: Annotated[Services, Depends(get_services)],
-    token: Annotated[str, Query()] = "",
-    authorization: Annotated[str, Header()] = "",
-) -> None:
-    given = token or authorization.removeprefix("Bearer ")
-    if not hmac.compare_digest(given.encode(), services.internal_token.encode()):
-        raise Problem(403, "forbidden")
-
-
-@router.post("/webhook", dependencies=[Depends(_check_token)])
+@router.post("/webhook", dependencies=[Depends(check_token)])
 async def webhook(
     body: Annotated[dict[str, Any], Body()], services: Annotated[Services, Depends(get_services)]
 ) -> JSONResponse:
@@ -50,7 +40,7 @@ async def webhook(
         return JSONResponse({"error": "no such action", "action_name": name}, status_code=404)
 
 
-@router.get("/health", dependencies=[Depends(_check_token)])
+@router.get("/health", dependencies=[Depends(check_token)])
 async def health() -> dict[str, str]:
     """Tell Rasa that somebody is here."""
     return {"status": "ok"}

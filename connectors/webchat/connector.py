@@ -8,7 +8,7 @@ from connectors.base import Capabilities, OutboundMessage, SendResult
 from connectors.webchat.links import FileLinks
 from conversations.events import LiveEvents
 from conversations.schemas import MessageView
-from conversations.service import conversation_topic
+from conversations.topics import conversation_topic
 
 CHANNEL = "webchat"
 

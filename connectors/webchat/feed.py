@@ -17,7 +17,8 @@ from connectors.webchat.connector import CHANNEL, visible
 from connectors.webchat.links import FileLinks
 from conversations.events import Event, LiveEvents
 from conversations.schemas import MessageView
-from conversations.service import Inbox, conversation_topic, visitor_topic
+from conversations.service import Inbox
+from conversations.topics import conversation_topic, visitor_topic
 
 _PAGE = 100
 _LOOK_EVERY = 4

@@ -80,8 +80,9 @@ def conditions(
         closing = [
             and_(
                 C.channel == channel,
-                C.waiting_since > now - window,
-                C.waiting_since <= now - window + _CLOSING_WITHIN,
+                C.waiting_since.is_not(None),
+                C.last_heard_at > now - window,
+                C.last_heard_at <= now - window + _CLOSING_WITHIN,
             )
             for channel, window in windows.items()
         ]

@@ -24,7 +24,7 @@ from conversations.events import DESK, LiveEvents
 from conversations.outbox import Outbox
 from conversations.repository import Row
 from conversations.schemas import Author, BotMessage, ConversationView, clean_text
-from conversations.service import conversation_topic
+from conversations.topics import conversation_topic
 from conversations.writing import say_in
 from database.base import new_id
 from database.clock import Clock

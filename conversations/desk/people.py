@@ -72,6 +72,11 @@ class People:
             known = await repository.contacts(session, conversation_ids)
         return {contact.conversation_id: contact.name for contact in reversed(known) if contact.name}
 
+    async def other_conversations(self, conversation_id: str) -> list[str]:
+        """Return the same person's other conversations, the one used last first; never a guess."""
+        async with self._database.read() as session:
+            return await repository.others(session, conversation_id)
+
     async def by_number(self, number: str) -> Contacted:
         """Return what is known of a telephone number, for the form of a call.
 

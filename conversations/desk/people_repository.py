@@ -110,6 +110,17 @@ async def members(session: AsyncSession, person_id: str) -> list[str]:
     return list((await session.execute(query)).scalars())
 
 
+async def others(session: AsyncSession, conversation_id: str) -> list[str]:
+    """Return the other conversations of the same person, the one used last first."""
+    person = select(C.person_id).where(C.id == conversation_id).scalar_subquery()
+    query = (
+        select(C.id)
+        .where(C.person_id == person, C.id != conversation_id)
+        .order_by(C.last_activity_at.desc(), C.id)
+    )
+    return list((await session.execute(query)).scalars())
+
+
 async def person_name(session: AsyncSession, person_id: str) -> str:
     """Return a person's name, empty where none is known."""
     query = select(_PEOPLE.c.name).where(_PEOPLE.c.id == person_id)

@@ -45,10 +45,12 @@ async def claim(
 ) -> bool:
     """Give the conversation to an operator unless a person holds it: one UPDATE decides who was first.
 
-    A holder who has kept the citizen waiting since before `silent_before` does not keep others off.
+    A holder who has kept the citizen waiting since before `silent_before` does not keep others off, nor does
+    somebody without a name: a person who answered in the provider's own tool.
     """
     is_free = or_(
         C.owner != "person",
+        C.assigned_to.is_(None),
         and_(C.silent_since < silent_before, C.assigned_to != operator_id),
     )
     statement = (

@@ -24,6 +24,7 @@ from conversations.schemas import ConversationFilter, ConversationView
 from conversations.tasks import end_tasks
 from database.clock import Clock
 from database.engine import Database
+from tickets.codes import shown
 
 log = structlog.get_logger(__name__)
 
@@ -145,7 +146,10 @@ class Search:
                     "ticket",
                     row["id"],
                     row["conversation_id"],
-                    " ".join(str(row[name] or "") for name in ("code", "name", "phone", "content", "place")),
+                    " ".join(
+                        [shown(row["code"]), row["code"]]
+                        + [str(row[name] or "") for name in ("name", "phone", "content", "place")]
+                    ),
                 )
                 for row in rows
             ]

@@ -7,10 +7,11 @@ answers, people, search, presence, calls) in modules of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from conversations import repository
+from conversations import repository, windows
 from conversations.desk import inbox_repository
 from conversations.desk import repository as desk_repository
 from conversations.desk.ownership import SILENCE, Ownership, check_holder
@@ -97,19 +98,19 @@ class Desk(Ownership):
         """
         chosen = wanted or ConversationFilter()
         limit = max(1, min(limit, 200))
-        windows = self._windows()
+        lengths = self._windows()
         hits: dict[str, Hit] = {}
         async with self._database.read() as session:
             if chosen.text.strip():
                 found, following, hits = await self._search.page(
-                    session, chosen, windows=windows, after=after, limit=limit
+                    session, chosen, windows=lengths, after=after, limit=limit
                 )
             else:
                 found, following = await inbox_repository.page(
-                    session, chosen, windows=windows, now=self._clock.now(), after=after, limit=limit
+                    session, chosen, windows=lengths, now=self._clock.now(), after=after, limit=limit
                 )
         abandoned = frozenset(view.id for view in found if self.is_abandoned(view))
-        return InboxPage(found, following, hits, abandoned)
+        return InboxPage([self._with_sending(view) for view in found], following, hits, abandoned)
 
     async def counts(self, operator_id: str) -> InboxCounts:
         """Return the numbers beside the inbox's parts, as this operator sees them."""
@@ -132,7 +133,7 @@ class Desk(Ownership):
             if conversation is None:
                 raise ConversationNotFoundError
             messages = await repository.latest(session, conversation_id, limit, before=before)
-            detail = await repository.detail(session, conversation, messages)
+            detail = await repository.detail(session, self._with_sending(conversation), messages)
             # What happened before the first message that is shown stands with that one.
             first = messages[0].sequence if messages and messages[0].sequence > 1 else 0
             events = await desk_repository.events(session, conversation_id, after=first, limit=_MOST_EVENTS)
@@ -238,6 +239,10 @@ class Desk(Ownership):
                 )
             self._outbox.kick(conversation_id)
         return len(waiting)
+
+    def _with_sending(self, view: ConversationView) -> ConversationView:
+        able = self._outbox.capabilities(view.channel)
+        return replace(view, sending=windows.sending(view, able, self._clock.now()))
 
     async def keep_house(self) -> None:
         """Do what time asks for: tell those who wait, put back what nobody sees to."""

@@ -60,6 +60,11 @@ async def mark_attached(session: AsyncSession, ids: Sequence[str], at: datetime)
     )
 
 
+async def detach(session: AsyncSession, ids: Sequence[str]) -> None:
+    """Note that no message carries these files any more: the cleaner finds what is not deleted at once."""
+    await session.execute(update(StoredFileRow).where(StoredFileRow.id.in_(ids)).values(attached_at=None))
+
+
 async def take_unused(session: AsyncSession, before: datetime, limit: int) -> list[StoredFileRow]:
     """Delete the rows of files that no message carries, uploaded before `before`; return them."""
     query = (
@@ -72,3 +77,8 @@ async def take_unused(session: AsyncSession, before: datetime, limit: int) -> li
     rows = list(await session.scalars(query))
     await session.execute(delete(StoredFileRow).where(StoredFileRow.id.in_([row.id for row in rows])))
     return rows
+
+
+async def delete_files(session: AsyncSession, ids: Sequence[str]) -> None:
+    """Delete the rows of files."""
+    await session.execute(delete(StoredFileRow).where(StoredFileRow.id.in_(ids)))

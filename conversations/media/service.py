@@ -19,7 +19,7 @@ from conversations.media.errors import FileRefusedError
 from conversations.media.inspection import Inspected, inspect
 from conversations.media.models import StoredFileRow
 from conversations.media.store import FileStore
-from conversations.schemas import Attachment
+from conversations.schemas import Attachment, OutboundFile
 from database.base import new_id
 from database.clock import Clock
 from database.engine import STORAGE_DOWN, Database
@@ -173,6 +173,21 @@ class Media:
         async with self._database.read() as session:
             row = await repository.find(session, file_id)
         return _view(row) if row is not None else None
+
+    async def outbound(self, file_id: str) -> OutboundFile | None:
+        """Return a file as a channel sends it, None when there is none."""
+        file = await self.find(file_id)
+        if file is None:
+            return None
+        return OutboundFile(file.id, file.kind, file.name, file.content_type, file.size, self.path(file))
+
+    async def delete(self, owner: Person, ids: Sequence[str]) -> None:
+        """Delete a person's files, rows first; those that are gone already are no error."""
+        async with self._database.write() as session:
+            rows = await repository.of_person(session, owner.channel, owner.external_user_id, ids)
+            await repository.delete_files(session, [row.id for row in rows])
+        for row in rows:
+            await asyncio.to_thread(self._delete, _view(row))
 
     async def find_all(self, ids: Sequence[str]) -> list[StoredFile]:
         """Return stored files by id, with one query."""

@@ -54,7 +54,7 @@ class System:
 
     def cpu_seconds(self) -> dict[str, float]:
         """Return the processor seconds each part has used since it started."""
-        return {name: sum(map(_cpu_seconds, pids)) for name, pids in self.pids().items()}
+        return {name: sum(map(processor_seconds, pids)) for name, pids in self.pids().items()}
 
     def memory(self) -> dict[str, float]:
         """Return the resident memory of each part in MiB."""
@@ -124,7 +124,8 @@ def total(parts: dict[str, float], names: Iterable[str] | None = None) -> float:
     return sum(value for name, value in parts.items() if names is None or name in names)
 
 
-def _cpu_seconds(pid: int) -> float:
+def processor_seconds(pid: int) -> float:
+    """Return the processor seconds a process has used since it started."""
     # After the last parenthesis: the name before it may hold anything.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import secrets
 import shutil
 import sqlite3
 import sys
@@ -16,6 +17,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from database.engine import sqlite_url
+from deploy.local.providers import ProviderChannel, connected_settings, provider_service
 from deploy.local.stack import Stack
 from deploy.local.supervisor import ServiceError, Supervisor
 
@@ -38,8 +41,8 @@ def copy_instance(source: Path, target: Path) -> None:
             shutil.copytree(source / name, target / name)
 
 
-async def predict(rows: Path, predictions: Path) -> int:
-    """Write `predictions` for `rows`; return the exit code of the run."""
+async def predict(rows: Path, predictions: Path, channel: ProviderChannel | None = None) -> int:
+    """Write `predictions` for `rows`, said on the web chat or on `channel`; return the exit code."""
     stack = Stack.from_environment()
     with tempfile.TemporaryDirectory(prefix="1022-predict-") as folder:
         copied = replace(stack, data_dir=Path(folder)).on_free_ports()
@@ -50,19 +53,18 @@ async def predict(rows: Path, predictions: Path) -> int:
             assert redis is not None  # on_free_ports asks for one of our own
             await supervisor.start(redis)
             await supervisor.start(copied.bot_service())
-            command = (
-                "-m",
-                "api.predict",
-                "--in",
-                str(rows),
-                "--out",
-                str(predictions),
-                "--data-dir",
-                folder,
-            )
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, *command, env={**os.environ, **copied.environment()}
-            )
+            files = ["--in", str(rows), "--out", str(predictions), "--data-dir", folder]
+            command = ["-m", "api.predict", *files]
+            environment = {**os.environ, **copied.environment()}
+            if channel is not None:
+                port = copied.on_free_ports().app_port
+                await supervisor.start(provider_service(channel, port, copied))
+                url = sqlite_url(copied.data_dir / _DATABASE)
+                logs = copied.data_dir / "logs"
+                environment |= await connected_settings(channel, copied, logs, url, secrets.token_hex(32))
+                environment["DATABASE_URL"] = url
+                command += ["--channel", channel, "--provider", f"http://127.0.0.1:{port}"]
+            process = await asyncio.create_subprocess_exec(sys.executable, *command, env=environment)
             return await process.wait()
         finally:
             await supervisor.stop()
@@ -73,12 +75,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="predict", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--in", dest="rows", type=Path, required=True)
     parser.add_argument("--out", dest="predictions", type=Path, required=True)
+    parser.add_argument("--channel", choices=("webchat", "zalo", "messenger"), default="webchat")
     arguments = parser.parse_args()
+    channel = None if arguments.channel == "webchat" else arguments.channel
     if not arguments.rows.is_file():
         print(f"error: {arguments.rows} does not exist", file=sys.stderr)
         return 2
     try:
-        return asyncio.run(predict(arguments.rows.resolve(), arguments.predictions.resolve()))
+        return asyncio.run(predict(arguments.rows.resolve(), arguments.predictions.resolve(), channel))
     except (ServiceError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -179,10 +179,16 @@ class Stack:
         environment = {**self.environment(), **(settings or {})}
         return Service("worker", (sys.executable, "-m", "api.worker"), is_ready, environment, nice=_WORKING)
 
+    def _knowledge_elsewhere(self) -> dict[str, str]:
+        return {
+            "SERVE_ACTIONS": "false",
+            "KNOWLEDGE_URL": f"http://127.0.0.1:{self.actions_port}/internal/knowledge",
+        }
+
     def app_service(self, settings: Mapping[str, str] | None = None) -> Service:
         """The application, with further settings where given."""
         ready = _answers(f"{self.url}/health/live")
-        environment = {**self.environment(), "SERVE_ACTIONS": "false", **(settings or {})}
+        environment = {**self.environment(), **self._knowledge_elsewhere(), **(settings or {})}
         return Service("app", (sys.executable, "-m", "api"), ready, environment, start_seconds=120)
 
 

@@ -6,18 +6,24 @@ A route without a guard, or one that is new and not in the lists below, makes th
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from sqlalchemy import update
 
 from accounts.access import ALLOWED, DANGEROUS, Action
+from accounts.models import SessionRow
 from accounts.schemas import ROLES, OpenedSession, Visit
+from accounts.service import AccountService
 from api.access import Rule, rule_of
+from api.app import create_app
+from api.settings import Settings
 from tickets.schemas import TicketDraft, TicketKind
 
 PASSWORD = "sông Ba mùa nước nổi"
@@ -57,9 +63,24 @@ class Console:
         return await self.client.request(method, path, headers=sent)
 
 
+def all_routes(routes: Iterable[Any]) -> list[Any]:
+    """Return the routes, those of routers that were included too."""
+    found = []
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        if inner is None:
+            found.append(route)
+        else:
+            assert not route.include_context.prefix, "a router has its whole path by itself"
+            found += all_routes(inner.routes)
+    return found
+
+
 def console_routes(app: FastAPI) -> list[APIRoute]:
     return [
-        route for route in app.routes if isinstance(route, APIRoute) and route.path.startswith("/console")
+        route
+        for route in all_routes(app.routes)
+        if isinstance(route, APIRoute) and route.path.startswith("/console")
     ]
 
 
@@ -87,9 +108,13 @@ def filled(path: str, records: dict[str, str]) -> str:
     return re.sub(r"\{(\w+)(?::\w+)?\}", lambda match: records.get(match[1], "khong-co"), path)
 
 
-@pytest.fixture
-async def console(app: FastAPI, client: httpx.AsyncClient) -> AsyncIterator[Console]:
-    accounts = app.state.services.accounts
+async def people(app: FastAPI, client: httpx.AsyncClient) -> Console:
+    """Log one person of each role in, and somebody else whose records they must not touch."""
+    services = app.state.services
+    # The same accounts; only the passwords cost less.
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    secret = services.settings.resolved_secret_key()
+    accounts = AccountService(services.database, services.clock, hasher, secret=secret)
     first = await accounts.create_first_admin()
     assert first is not None
     await accounts.set_password(first, PASSWORD)
@@ -115,9 +140,14 @@ async def console(app: FastAPI, client: httpx.AsyncClient) -> AsyncIterator[Cons
         channel="webchat",
         conversation_id="c-of-another",
     )
-    ticket = await app.state.services.tickets.open(draft, origin_key="a")
+    ticket = await services.tickets.open(draft, origin_key="a")
     records = {"user_id": stranger.user.id, "key": line.key, "code": ticket.code}
-    yield Console(app, client, sessions, records)
+    return Console(app, client, sessions, records)
+
+
+@pytest.fixture
+async def console(app: FastAPI, client: httpx.AsyncClient) -> Console:
+    return await people(app, client)
 
 
 def test_every_route_has_exactly_one_guard(app: FastAPI):
@@ -136,7 +166,7 @@ def test_what_is_posted_carries_the_sessions_mark(app: FastAPI):
 
 def test_nothing_but_the_console_has_sections_behind_its_path(app: FastAPI):
     # A page that is mounted, or a socket, would have no guard that these tests see.
-    others = [route for route in app.routes if not isinstance(route, APIRoute)]
+    others = [route for route in all_routes(app.routes) if not isinstance(route, APIRoute)]
     assert not [route for route in others if getattr(route, "path", "").startswith("/console")]
 
 
@@ -185,10 +215,6 @@ async def test_a_change_without_the_sessions_mark_is_refused(console: Console):
 async def test_what_is_dangerous_asks_for_the_password_again(console: Console):
     services = console.app.state.services
     async with services.database.write() as session:
-        from sqlalchemy import update
-
-        from accounts.models import SessionRow
-
         await session.execute(update(SessionRow).values(proved_at=None))
     asked = 0
     for method, route, rule in guarded(console.app):
@@ -207,23 +233,24 @@ async def test_what_is_dangerous_asks_for_the_password_again(console: Console):
     assert asked >= 12
 
 
-async def test_who_must_have_a_code_sets_it_up_first(console: Console):
-    accounts = console.app.state.services.accounts
-    strict = type(accounts.rules)(totp_roles=frozenset(ROLES))
-    parts = type(accounts._parts)(
-        **{name: getattr(accounts._parts, name) for name in accounts._parts.__slots__} | {"rules": strict}
-    )
-    accounts._parts = parts
-    for method, route, rule in guarded(console.app):
-        if rule.action is Action.OWN_ACCOUNT or route.path in STREAMS:
-            continue
-        path = filled(route.path, console.records)
-        response = await console.ask(method, path, "administrator")
-        assert (response.status_code, response.json()["error"]) == (403, "enrol_first"), path
-        response = await console.ask(method, path, "administrator", headers=HTML)
-        assert response.headers["location"] == "/console/account/totp"
-    response = await console.ask("GET", "/console/account/totp", "administrator")
-    assert response.status_code == 200
+async def test_who_must_have_a_code_sets_it_up_first(make_settings: Callable[..., Settings]):
+    app = create_app(make_settings(totp_roles="administrator,auditor"))
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://1022") as client,
+    ):
+        console = await people(app, client)
+        for method, route, rule in guarded(app):
+            if rule.action is Action.OWN_ACCOUNT or route.path in STREAMS:
+                continue
+            path = filled(route.path, console.records)
+            response = await console.ask(method, path, "administrator")
+            assert (response.status_code, response.json()["error"]) == (403, "enrol_first"), path
+            response = await console.ask(method, path, "administrator", headers=HTML)
+            assert response.headers["location"] == "/console/account/totp"
+        assert (await console.ask("GET", "/console/account/totp", "administrator")).status_code == 200
+        assert (await console.ask("GET", "/console/tickets", "operator")).status_code == 200
 
 
 async def test_nobody_ends_another_persons_session(console: Console):

@@ -135,9 +135,7 @@ async def test_a_longer_list_asks_the_database_no_more_often(app: FastAPI, opera
 
 
 @pytest.mark.usefixtures("waits")
-async def test_the_same_key_answers_once_and_another_holder_is_named(
-    app: FastAPI, operators: list[Operator]
-):
+async def test_the_same_key_answers_once_and_another_holder_is_named(app: FastAPI, operators: list[Operator]):
     (conversation,) = await in_queue(app, ["cho gặp người"])
     path = f"/console/conversations/{conversation}"
     one, other = operators

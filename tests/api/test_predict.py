@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from api.predict import PredictionError, Row, main, predict_rows, read_rows, served
+from api.predict import PredictionError, Provider, Row, main, predict_rows, read_rows, served
 from api.services import build_services
 from api.settings import Settings
+from api.startup import prepare_database
 from tests.api.conftest import free_port
+from tests.providers.messenger.server import PlayedMessenger
+from tests.providers.messenger.state import Options as MessengerOptions
+from tests.providers.zalo.server import PlayedZalo
+from tests.providers.zalo.state import Options as ZaloOptions
 
 
 @pytest.fixture
@@ -44,6 +50,54 @@ async def test_every_row_goes_through_gates_and_bot(settings: Settings, bot: Any
     assert "114" in predictions[1]["turns"][0]["reply"]
     conversations = {asked["conversation"] for asked in bot.asked}
     assert len(conversations) == 3  # the dialogue's two turns share one
+
+
+@pytest.fixture(params=["zalo", "messenger"])
+async def channel(
+    request: pytest.FixtureRequest, make_settings: Callable[..., Settings]
+) -> AsyncIterator[tuple[str, str, Settings]]:
+    """A channel with its provider played and an app connected to it."""
+    port = free_port()
+    webhook = f"http://127.0.0.1:{port}/webhooks/{request.param}"
+    played: PlayedZalo | PlayedMessenger = (
+        PlayedZalo(ZaloOptions(webhook=webhook))
+        if request.param == "zalo"
+        else PlayedMessenger(MessengerOptions(webhook=webhook))
+    )
+    await played.start()
+    own = {name.lower(): value for name, value in played.settings().items()}
+    settings = make_settings(app_port=port, join_pieces=False, secret_key="k" * 32, **own)
+    if isinstance(played, PlayedZalo):
+        pair = played.state.new_pair()
+        services = build_services(settings)
+        await prepare_database(services.database)
+        await services.credentials.put(
+            "zalo",
+            account="1022",
+            values={name: pair[name] for name in ("access_token", "refresh_token")},
+            expires_at=services.clock.now() + timedelta(hours=25),
+        )
+        await services.database.close()
+    yield request.param, played.url, settings
+    await played.stop()
+
+
+async def test_through_a_channel_rows_get_the_same_routes(channel: tuple[str, str, Settings], bot: Any):
+    name, control_url, settings = channel
+    rows = [
+        Row(id="P1", text="lệ phí khai sinh"),
+        Row(id="P2", text="cháy nhà ở đường Hùng Vương, cứu với"),
+        Row(id="P3", text="How do I register my newborn child at the office here?"),
+        Row.model_validate({"id": "D1", "turns": [{"text": "lệ phí khai sinh?"}, {"text": "thời hạn?"}]}),
+    ]
+    services = build_services(settings)
+    async with served(settings, services), Provider(name, control_url) as provider:
+        predictions = await predict_rows(services, rows, concurrency=3, provider=provider)
+    routes = [[turn["route"] for turn in prediction["turns"]] for prediction in predictions]
+    assert routes == [["answer"], ["redirect_114"], ["not_vietnamese"], ["answer", "answer"]]
+    assert "trả lời: lệ phí khai sinh" in predictions[0]["turns"][0]["reply"]
+    assert "114" in predictions[1]["turns"][0]["reply"]
+    assert {asked["metadata"]["channel"] for asked in bot.asked} == {name}
 
 
 async def test_a_bot_that_fails_fails_the_command(settings: Settings, bot: Any):

@@ -18,7 +18,7 @@ from conversations.bot_client import BotRequest
 from conversations.core import ConversationCore
 from conversations.redis_link import RedisLink
 from conversations.schemas import BotMessage, BotTurn, InboundMessage
-from conversations.service import conversation_topic
+from conversations.topics import conversation_topic
 from database.clock import SystemClock
 from database.engine import Database, sqlite_url
 

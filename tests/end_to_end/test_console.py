@@ -129,6 +129,8 @@ def test_a_ticket_is_listed_with_its_sender(operator: BrowserContext, page: Page
     desk = operator.new_page()
     desk.goto(f"{system.url}/console/tickets")
     desk.get_by_role("link", name=found.group()).click()
+    desk.get_by_role("button", name="Hiện thông tin người gửi").click()
+    desk.get_by_role("link", name="0905222333").wait_for()
     assert "Lê Thị Mai" in desk.locator("main").inner_text()
     assert "0905222333" in desk.locator("main").inner_text()
     desk.close()

@@ -61,9 +61,7 @@ def test_axe_finds_nothing_serious_on_any_page(desk: DeskApp, browser: Browser, 
 
 
 @pytest.mark.usefixtures("asked")
-@pytest.mark.parametrize(
-    ("width", "height"), [(320, 640), (640, 400), (768, 1024), (1024, 768), (1280, 800)]
-)
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (640, 400), (768, 1024), (1024, 768), (1280, 800)])
 def test_nothing_is_cut_off_at_any_width_nor_at_a_zoom_of_200_percent(
     desk: DeskApp, browser: Browser, width: int, height: int
 ) -> None:

@@ -57,7 +57,7 @@ def test_every_value_that_is_asked_for_can_occur():
     values = {
         "part": {"database", "redis", "bot", "knowledge"},
         "status": {"2xx", "3xx", "4xx", "5xx"},
-        "result": {"accepted", "transient", "permanent"},
+        "result": {"accepted", "transient", "auth", "permanent", "bad_signature"},
         "state": {"in_use", "idle"},
         "service": {"app", "worker"},
         "surface": set(labels.SURFACES),

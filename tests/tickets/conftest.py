@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, MetaData, String, Table, insert, select
+from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.schemas import User
@@ -53,9 +53,7 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     else:
         server: PrivatePostgres = request.getfixturevalue("postgres")
         opened = Database(server.create(new_id()))
-    await opened.create_all()
-    async with opened.engine.begin() as connection:
-        await connection.run_sync(_TABLES.create_all)
+    await prepare(opened)
     yield opened
     await opened.close()
 
@@ -64,10 +62,18 @@ _TABLES = MetaData()
 _SAID = Table(
     "said",
     _TABLES,
-    Column("key", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("key", String, unique=True),
     Column("conversation_id", String),
     Column("text", String),
 )
+
+
+async def prepare(database: Database) -> None:
+    """Make all tables."""
+    await database.create_all()
+    async with database.engine.execution_options(writes=True).begin() as connection:
+        await connection.run_sync(_TABLES.create_all)
 
 
 @dataclass
@@ -77,8 +83,11 @@ class KeptNotices:
     database: Database
     sent: list[str] = field(default_factory=list)
     away: set[str] = field(default_factory=set)
+    fails: bool = False
 
     async def write(self, session: AsyncSession, notice: Notice) -> bool:
+        if self.fails:
+            raise RuntimeError("no notice")
         if notice.conversation_id in self.away:
             return False
         values = {"key": notice.key, "conversation_id": notice.conversation_id, "text": notice.text}
@@ -91,6 +100,11 @@ class KeptNotices:
     async def told(self, conversation_id: str) -> list[str]:
         async with self.database.read() as session:
             query = select(_SAID.c.text).where(_SAID.c.conversation_id == conversation_id)
+            return list(await session.scalars(query.order_by(_SAID.c.number)))
+
+    async def keys(self, conversation_id: str) -> list[str]:
+        async with self.database.read() as session:
+            query = select(_SAID.c.key).where(_SAID.c.conversation_id == conversation_id)
             return list(await session.scalars(query))
 
 

@@ -7,6 +7,9 @@ from api.routers.console import (
     audit,
     calls,
     canned,
+    channels,
+    connect_messenger,
+    connect_zalo,
     conversations,
     events,
     knowledge,
@@ -21,6 +24,7 @@ from api.routers.console import (
 
 ROUTERS = (
     login.router,
+    channels.router,
     conversations.router,
     replies.router,
     people.router,
@@ -30,6 +34,8 @@ ROUTERS = (
     knowledge.router,
     events.router,
     tickets.router,
+    connect_messenger.router,
+    connect_zalo.router,
     account.router,
     users.router,
     audit.router,

@@ -136,7 +136,7 @@ async def prove(
     except AccountError as error:
         sentence = error.sentence if error.code == "too_many_attempts" else say("accounts.prove.wrong")
         return console_page(
-            "account/prove.html", session, "account", status=403, back=address, error=sentence
+            "account/prove.html", session, "account", status=422, back=address, error=sentence
         )
     return RedirectResponse(address, status_code=303)
 

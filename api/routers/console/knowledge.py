@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query
@@ -13,6 +12,7 @@ from accounts.schemas import SessionInfo
 from actions.learning.samples import TurnNotFoundError
 from api.access import ServicesHere, changing, seeing
 from api.errors import problem
+from api.knowledge import KnowledgeAwayError
 from api.services import Services
 from api.templating import page
 from conversations.errors import ConversationNotFoundError
@@ -39,15 +39,15 @@ async def find(
     conversation: Annotated[str, Query(max_length=64)] = "",
 ) -> HTMLResponse:
     """What the words looked for may mean, or else the citizen's last message."""
-    base = services.knowledge
-    if base is None:
-        return page("console/_knowledge_away.html")
     asked = q.strip()
     is_suggestion = not asked
     if is_suggestion and conversation:
         asked = await _last_said(services, conversation)
-    hits = (await asyncio.to_thread(base.search, asked, limit=_SHOWN)).hits if asked else []
-    likely = [hit for hit in hits if not is_suggestion or hit.confidence >= _LIKELY]
+    try:
+        hits = await services.library.find(asked, limit=_SHOWN) if asked else []
+    except KnowledgeAwayError:
+        return page("console/_knowledge_away.html")
+    likely = [hit for hit in hits if not is_suggestion or hit["confidence"] >= _LIKELY]
     return page("console/_knowledge.html", hits=likely, asked=asked, is_suggestion=is_suggestion)
 
 
@@ -59,10 +59,10 @@ async def entry(
     aspect: Annotated[str, Query(max_length=20)] = "overview",
 ) -> Response:
     """One entry: what it says on one aspect, as it would be answered, and what else it knows."""
-    base = services.knowledge
-    if base is None:
+    try:
+        found = await services.library.entry(code[:100])
+    except KnowledgeAwayError:
         return page("console/_knowledge_away.html")
-    found = base.get(code[:100])
     if found is None:
         return problem(404, "entry_gone", say("console.knowledge.gone"))
     chosen = aspect if aspect in ASPECTS else "overview"

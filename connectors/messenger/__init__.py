@@ -1,0 +1,1 @@
+"""Facebook Messenger: receiving by webhook, sending by the Graph API."""

@@ -1,0 +1,154 @@
+"""All SQL of sending: what waits, what the provider said, what became of a send that was cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Table, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from conversations.intake_models import EarlySignRow
+from conversations.models import IS_OPEN
+from conversations.reasons import IN_DOUBT
+from conversations.repository import MESSAGES, C, M, Row
+
+_SIGNS = cast(Table, EarlySignRow.__table__)
+S = _SIGNS.c
+
+
+async def waiting(
+    session: AsyncSession,
+    before: datetime,
+    now: datetime,
+    limit: int,
+    *,
+    only: str | None = None,
+    without: Collection[str] = (),
+) -> list[str]:
+    """Return conversations whose first unsent message is due and which nobody sends for, oldest first.
+
+    Args:
+        session: the unit of work.
+        before: written before this.
+        now: due by then.
+        limit: the most conversations.
+        only: of this channel.
+        without: not of these channels.
+    """
+    head = (
+        select(M.conversation_id, func.min(M.sequence).label("sequence"))
+        .where(IS_OPEN, M.state == "pending")
+        .group_by(M.conversation_id)
+        .subquery()
+    )
+    query = (
+        select(M.conversation_id)
+        .join(head, and_(head.c.conversation_id == M.conversation_id, head.c.sequence == M.sequence))
+        .join(C.id.table, C.id == M.conversation_id)
+        .where(
+            M.created_at < before,
+            or_(M.next_attempt_at.is_(None), M.next_attempt_at <= now),
+            or_(C.send_until.is_(None), C.send_until < now),
+        )
+        .order_by(M.created_at)
+        .limit(limit)
+    )
+    if only is not None:
+        query = query.where(M.channel == only)
+    if without:
+        query = query.where(M.channel.not_in(list(without)))
+    return list((await session.execute(query)).scalars())
+
+
+async def end_pauses(session: AsyncSession, channel: str) -> None:
+    """Make due at once what waits because its channel failed; what is in doubt waits on."""
+    await session.execute(
+        update(MESSAGES)
+        .where(
+            IS_OPEN,
+            M.state == "pending",
+            M.channel == channel,
+            M.next_attempt_at.is_not(None),
+            or_(M.error.is_(None), M.error != IN_DOUBT),
+        )
+        .values(next_attempt_at=None)
+    )
+
+
+async def put_in_doubt(
+    session: AsyncSession, held: Sequence[str], channels: Collection[str], until: datetime
+) -> None:
+    """Give the provider's echo time to tell whether what a dead process was sending has gone out.
+
+    Only a conversation's first unsent message can have been under way.
+    """
+    first = (
+        select(func.min(M.sequence))
+        .where(IS_OPEN, M.state == "pending", M.conversation_id == C.id)
+        .correlate(C.id.table)
+        .scalar_subquery()
+    )
+    under_way = (
+        select(M.id)
+        .join(C.id.table, C.id == M.conversation_id)
+        .where(
+            IS_OPEN,
+            M.state == "pending",
+            M.channel.in_(list(channels)),
+            C.send_claim.in_(held),
+            M.sequence == first,
+        )
+    )
+    ids = list((await session.execute(under_way)).scalars())
+    if ids:
+        await session.execute(
+            update(MESSAGES).where(M.id.in_(ids)).values(next_attempt_at=until, error=IN_DOUBT)
+        )
+
+
+async def drop_copy(session: AsyncSession, channel: str, provider_id: str, message_id: str) -> None:
+    """Delete the row an echo has made of our own message before its send call returned."""
+    await session.execute(
+        delete(MESSAGES).where(
+            M.channel == channel,
+            M.provider_message_id == provider_id,
+            M.id != message_id,
+            M.direction == "out",
+            M.author_id.is_(None),
+        )
+    )
+
+
+_SIGNS_OF = select(_SIGNS).where(
+    S.channel == bindparam("of_channel"), S.provider_message_id == bindparam("of_message")
+)
+_DROP_SIGNS = delete(_SIGNS).where(
+    S.channel == bindparam("of_channel"), S.provider_message_id == bindparam("of_message")
+)
+
+
+async def take_signs(session: AsyncSession, channel: str, provider_id: str) -> list[Row]:
+    """Return and delete the signs that came before their message."""
+    which = {"of_channel": channel, "of_message": provider_id}
+    found: list[Row] = [dict(row) for row in (await session.execute(_SIGNS_OF, which)).mappings()]
+    if found:
+        await session.execute(_DROP_SIGNS, which)
+    return found
+
+
+async def record(session: AsyncSession, message_id: str, values: dict[str, Any], *, final: bool) -> None:
+    """Set columns of a message after a try; one that an echo has settled meanwhile is changed by yes only."""
+    statement = update(MESSAGES).where(M.id == message_id).values(**values)
+    await session.execute(statement if final else statement.where(M.state == "pending"))
+
+
+async def queues(session: AsyncSession) -> dict[str, tuple[int, datetime]]:
+    """Return by channel how many messages wait to be sent, and since when the oldest does."""
+    query = (
+        select(M.channel, func.count(), func.min(M.created_at))
+        .where(IS_OPEN, M.state == "pending")
+        .group_by(M.channel)
+    )
+    return {row[0]: (row[1], row[2]) for row in await session.execute(query)}
