@@ -1,4 +1,4 @@
-"""The desk's routes: the list page by page, answers once, notes apart, knowledge beside, events as they happen."""
+"""The desk's routes: the list page by page, answers once, notes apart, knowledge beside, live events."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def in_queue(app: FastAPI, texts: list[str]) -> list[str]:
         )
         ids.append(received.conversation_id)
     async with asyncio.timeout(60):
-        while (await services.desk.counts("")).queue < len(ids):
+        while (await services.desk.counts("")).queue < len(ids):  # noqa: ASYNC110 - a row
             await asyncio.sleep(0.01)
     return ids
 
@@ -111,10 +111,12 @@ async def test_the_list_goes_on_where_the_page_before_ended(app: FastAPI, operat
 async def test_a_longer_list_asks_the_database_no_more_often(app: FastAPI, operators: list[Operator]):
     engine = app.state.services.database.engine.sync_engine
     counted = 0
+    mine = asyncio.current_task()
 
     def count(*_: Any) -> None:
         nonlocal counted
-        counted += 1
+        # Other tasks of the application go about their own business.
+        counted += asyncio.current_task() is mine
 
     async def asked() -> int:
         nonlocal counted
@@ -131,7 +133,7 @@ async def test_a_longer_list_asks_the_database_no_more_often(app: FastAPI, opera
     more = await in_queue(app, [f"câu {number}" for number in range(20)])
     for number, each in enumerate(more):
         await app.state.services.desk.claim(each, operators[number % 2].id)
-    assert await asked() == few
+    assert await asked() == few > 0
 
 
 @pytest.mark.usefixtures("waits")
@@ -200,7 +202,7 @@ async def test_a_wrong_answer_is_kept_for_learning_and_noted(app: FastAPI, opera
         )
     )
     async with asyncio.timeout(20):
-        while len(await services.desk.history(received.conversation_id)) < 2:
+        while len(await services.desk.history(received.conversation_id)) < 2:  # noqa: ASYNC110 - a row
             await asyncio.sleep(0.01)
     page = await operators[0].get(f"/console/conversations/{received.conversation_id}/thread")
     path = f"/console/messages/{received.message_id}/wrong"

@@ -92,7 +92,7 @@ class Head:
 
     Attributes:
         mine: they hold it.
-        may: they may write to the citizen.
+        why_not: why the channel takes nothing from a person now, as a sentence.
         actions: the buttons, the most likely first.
         intent: what the bot had recognised when it handed over, in words.
     """
@@ -102,11 +102,11 @@ class Head:
     state: str
     state_class: str
     mine: bool
-    may: bool
     unread: int
     urgent: bool
     waiting_since: datetime | None
     window_until: datetime | None
+    why_not: str
     actions: tuple[str, ...]
     handoff: Handoff | None
     intent: str
@@ -161,7 +161,7 @@ def _item(
         state=state,
         state_class=state_class,
         waiting_since=conversation.waiting_since,
-        window_until=None,
+        window_until=_window(conversation),
         last_at=conversation.last_activity_at,
         hit=hit,
     )
@@ -172,21 +172,29 @@ def head_of(thread: Thread, user: User, names: Mapping[str, str], people: Mappin
     conversation = thread.conversation
     mine = conversation.owner == "person" and conversation.assigned_to == user.id
     state, state_class = state_of(conversation, user, names, is_abandoned=thread.is_abandoned)
+    why_not = (conversation.sending.reason if conversation.sending else None) or ""
     return Head(
         title=title_of(conversation, people),
         channel=conversation.channel,
         state=state,
         state_class=state_class,
         mine=mine,
-        may=mine and may(user, Action.ANSWER),
         unread=conversation.unread,
         urgent=conversation.urgent,
         waiting_since=conversation.waiting_since,
-        window_until=None,
+        window_until=_window(conversation),
+        why_not=why_not,
         actions=_actions(thread, user, mine=mine),
         handoff=thread.handoff,
         intent=_intent(thread.handoff),
     )
+
+
+def _window(conversation: ConversationView) -> datetime | None:
+    """Return until when a person may write, where the channel sets an end and somebody has to."""
+    if conversation.sending is None or conversation.owner == "bot":
+        return None
+    return conversation.sending.until
 
 
 def _actions(thread: Thread, user: User, *, mine: bool) -> tuple[str, ...]:

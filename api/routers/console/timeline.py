@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,9 +11,7 @@ from typing import Any
 from conversations.desk.schemas import DeskEvent, Note
 from conversations.schemas import MessageView
 from database.clock import local
-from vntext.catalogue import lookup, say
-
-_ERROR_CODE = re.compile(r"^([a-z_]+)")
+from vntext.catalogue import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +110,17 @@ def _message(message: MessageView, names: Mapping[str, str]) -> Line:
 
 
 def _delivery(message: MessageView) -> tuple[str, str]:
+    if message.withdrawn_at is not None:
+        return say("console.delivery.withdrawn"), ""
     if message.direction != "out":
         return "", ""
     if message.state == "failed":
-        return say("console.delivery.failed", reason=reason_of(message.error)), "bad"
-    return say(f"console.delivery.{message.state}"), ""
-
-
-def reason_of(error: str | None) -> str:
-    """Return why a message did not arrive, as operators read it."""
-    known: dict[str, str] = lookup("console.failure")
-    code = _ERROR_CODE.match(error or "")
-    return known.get(code[1], known["unknown"]) if code else known["unknown"]
+        return say("console.delivery.failed", reason=message.reason or ""), "bad"
+    if message.read_at is not None:
+        return say("console.delivery.read"), ""
+    return say(
+        "console.delivery.delivered" if message.delivered_at else f"console.delivery.{message.state}"
+    ), ""
 
 
 def _event(event: DeskEvent, names: Mapping[str, str]) -> Line:

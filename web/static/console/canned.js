@@ -33,7 +33,7 @@ export class Canned {
     field.addEventListener("keydown", (event) => this.#key(event));
     list.addEventListener("pointerdown", (event) => {
       const option = event.target.closest("[role=option]");
-      if (!option) return;
+      if (!option?.dataset.number) return;
       event.preventDefault();
       this.#take(Number(option.dataset.number));
     });
@@ -92,6 +92,8 @@ export class Canned {
     if (found.length === 0) {
       const nothing = document.createElement("li");
       nothing.className = "nothing";
+      nothing.setAttribute("role", "option");
+      nothing.setAttribute("aria-disabled", "true");
       nothing.textContent = otherwise;
       this.#list.replaceChildren(nothing);
       return;

@@ -9,6 +9,7 @@ import { ask, formOf, Refused, SignedOut, Unreachable } from "./network.js";
 import { say } from "./words.js";
 
 const KINDS = ["heard", "reply", "note"];
+const AGAIN_MS = [1_000, 2_000, 4_000, 8_000, 15_000];
 
 export class Composer extends EventTarget {
   #place;
@@ -16,6 +17,8 @@ export class Composer extends EventTarget {
   #thread;
   #id = null;
   #forms = {};
+  #tries = 0;
+  #again = 0;
 
   constructor(place, drafts, thread) {
     super();
@@ -80,11 +83,26 @@ export class Composer extends EventTarget {
 
   /** Sends what was on its way when the connection was lost, in every conversation. */
   async sendUnsent() {
+    clearTimeout(this.#again);
+    this.#again = 0;
     for (const draftId of this.#drafts.unsent()) {
       const open = Object.values(this.#forms).find((form) => form.draftId === draftId);
       if (open) await open.send();
       else await this.#sendClosed(draftId);
     }
+  }
+
+  /** Tries again in a while: a server that has just started may be there and not ready yet. */
+  sendAgain() {
+    if (this.#again) return;
+    const pause = AGAIN_MS[Math.min(this.#tries, AGAIN_MS.length - 1)];
+    this.#tries += 1;
+    this.#again = setTimeout(() => this.sendUnsent(), pause);
+  }
+
+  /** Something has arrived: what fails next is tried again soon. */
+  arrived() {
+    this.#tries = 0;
   }
 
   async #sendClosed(draftId) {
@@ -93,7 +111,9 @@ export class Composer extends EventTarget {
     try {
       await ask(this.#thread.path(id, kind), { form: fieldsOf(draft) });
       if (this.#drafts.get(draftId).key === draft.key) this.#drafts.forget(draftId);
+      this.arrived();
     } catch (error) {
+      if (error instanceof Unreachable) this.sendAgain();
       // Refused: it stays a draft, and its conversation says so in the list until somebody looks.
       if (error instanceof Refused) this.#drafts.set(draftId, { ...draft, sending: false });
     }
@@ -227,6 +247,7 @@ class Writing {
     try {
       const html = await ask(this.#thread.path(this.#id, this.#kind), { form: fieldsOf(draft) });
       this.#sent(draft);
+      this.#owner.arrived();
       if (this.#thread.id === this.#id) {
         await this.#thread.show(html);
         this.#thread.toEnd();
@@ -256,6 +277,7 @@ class Writing {
   #failed(error, draft) {
     if (error instanceof Unreachable || error instanceof SignedOut) {
       this.#say(say("sends_later"));
+      if (error instanceof Unreachable) this.#owner.sendAgain();
       return;
     }
     this.#drafts.set(this.draftId, { ...draft, sending: false });

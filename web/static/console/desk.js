@@ -93,9 +93,8 @@ function markDrafts() {
 
 /* Whether one may write, and why not. */
 function showState() {
-  const { may } = thread.state;
   const hint = conversation.querySelector("#may-not");
-  if (hint) hint.hidden = may === "true";
+  if (hint) hint.hidden = thread.state.mine === "true";
 }
 
 /* Read is what somebody can have seen. */
