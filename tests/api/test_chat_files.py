@@ -14,8 +14,8 @@ from fastapi import FastAPI
 from PIL import ExifTags, Image
 
 from api.app import create_app
-from api.routers.chat_files import LARGEST_UPLOAD
 from api.settings import Settings
+from api.uploads import LARGEST_UPLOAD
 from connectors.webchat.links import LIFETIME, FileLinks
 from conversations.media.service import LARGEST_FILE
 from database.clock import SystemClock
