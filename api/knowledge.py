@@ -1,4 +1,4 @@
-"""The knowledge base for people at the desk: this process's own, or that of the process of the bot's actions."""
+"""The knowledge base for people at the desk: our own, or that of the process of the bot's actions."""
 
 from __future__ import annotations
 
