@@ -45,7 +45,7 @@ async def browser(with_messenger: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 async def log_in(app: FastAPI, client: httpx.AsyncClient, role: str) -> None:
     accounts = app.state.services.accounts
-    _user, link = await accounts.create_user(login=role, name=role, roles=(role,), actor="test")
+    _user, link = await accounts.users.invite(login=role, name=role, roles=(role,), actor="test")
     await accounts.set_password(link, "mat khau rat dai")
     opened = await client.post("/console/login", data={"login": role, "password": "mat khau rat dai"})
     assert opened.status_code == 303

@@ -134,7 +134,7 @@ async def test_without_the_sessions_own_mark_nothing_is_stored(
 async def test_strangers_and_operators_do_not_see_it(app: FastAPI):
     services = app.state.services
     await services.accounts.create_first_admin()
-    _user, token = await services.accounts.create_user(
+    _user, token = await services.accounts.users.invite(
         login="lan", name="Lan", roles=("operator",), actor="system"
     )
     await services.accounts.set_password(token, PASSWORD)

@@ -80,7 +80,7 @@ async def http(connected: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 async def as_role(app: FastAPI, client: httpx.AsyncClient, role: str) -> str:
     """Log somebody in; return the session's own mark."""
     accounts = app.state.services.accounts
-    _user, link = await accounts.create_user(login=role, name=role, roles=(role,), actor="test")
+    _user, link = await accounts.users.invite(login=role, name=role, roles=(role,), actor="test")
     await accounts.set_password(link, "mat khau rat dai")
     opened = await client.post("/console/login", data={"login": role, "password": "mat khau rat dai"})
     assert opened.status_code == 303

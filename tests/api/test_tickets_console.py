@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy import event, update
 
 from accounts.models import UserRow
+from accounts.schemas import Visit
 from api.access import COOKIE
 from api.services import Services
 from tickets.desk import Click
@@ -59,11 +60,11 @@ async def log_in(app: FastAPI, parts: Services) -> AsyncIterator[Callable[..., A
     opened: list[httpx.AsyncClient] = []
 
     async def make(*roles: str, login: str = "hoa") -> Console:
-        _, link = await parts.accounts.create_user(login=login, name=login, roles=("operator",), actor="x")
+        _, link = await parts.accounts.users.invite(login=login, name=login, roles=("operator",), actor="x")
         user = await parts.accounts.set_password(link, PASSWORD)
         async with parts.database.write() as session:
             await session.execute(update(UserRow).where(UserRow.id == user.id).values(roles=list(roles)))
-        log_in = await parts.accounts.log_in(login, PASSWORD, address="a")
+        log_in = await parts.accounts.log_in(login, PASSWORD, Visit("a"))
         client = httpx.AsyncClient(
             transport=httpx.ASGITransport(app, raise_app_exceptions=False),
             base_url="http://1022",

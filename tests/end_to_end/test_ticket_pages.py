@@ -15,6 +15,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
+from accounts.schemas import Visit
 from accounts.service import AccountService
 from api.startup import prepare_database
 from database.clock import SystemClock
@@ -46,9 +47,9 @@ async def _seed(folder: Path) -> tuple[str, list[str], list[str]]:
     await prepare_database(database)
     clock = SystemClock()
     accounts = AccountService(database, clock)
-    _, link = await accounts.create_user(login="hoa", name="Trần Thị Hoà", roles=("operator",), actor="test")
+    _, link = await accounts.users.invite(login="hoa", name="Trần Thị Hoà", roles=("operator",), actor="test")
     await accounts.set_password(link, _PASSWORD)
-    opened = await accounts.log_in("hoa", _PASSWORD, address="test")
+    opened = await accounts.log_in("hoa", _PASSWORD, Visit("test"))
     tickets = TicketService(database, clock)
     desk = TicketDesk(database, clock, tickets)
     contents = [
