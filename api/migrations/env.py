@@ -39,7 +39,7 @@ def is_ours(name: str | None, kind: str, _parents: object) -> bool:
     by models.
     """
     is_search = "_fts" in (name or "") or (name or "").startswith("search_words")
-    return kind not in ("table", "index") or not is_search
+    return kind not in ("table", "index", "column") or not is_search
 
 
 def migrate(connection: Connection) -> None:

@@ -132,8 +132,9 @@ class Desk(Ownership):
             conversation = await repository.find(session, conversation_id)
             if conversation is None:
                 raise ConversationNotFoundError
+            conversation = self._with_sending(conversation)
             messages = await repository.latest(session, conversation_id, limit, before=before)
-            detail = await repository.detail(session, self._with_sending(conversation), messages)
+            detail = await repository.detail(session, conversation, messages)
             # What happened before the first message that is shown stands with that one.
             first = messages[0].sequence if messages and messages[0].sequence > 1 else 0
             events = await desk_repository.events(session, conversation_id, after=first, limit=_MOST_EVENTS)

@@ -164,7 +164,8 @@ class Supervisor:
             raise
 
     def _logger(self, name: str) -> logging.Logger:
-        logger = logging.getLogger(f"service.{name}")
+        # By folder: another supervisor in this process has services of the same names.
+        logger = logging.getLogger(f"service.{self._log_dir}.{name}")
         logger.setLevel(logging.INFO)
         logger.propagate = False
         if not logger.handlers:

@@ -33,8 +33,10 @@ OPEN = {
     ("POST", "/console/login/code"),
     ("GET", "/console/set-password"),
     ("POST", "/console/set-password"),
+    # Zalo sends the browser here, without our cookie: it leads on to a page that asks for the session.
+    ("GET", "/console/channels/connect/zalo/callback"),
 }
-"""Routes for those who have no session yet."""
+"""Routes for those who have no session, or not yet."""
 STREAMS = {"/console/events"}
 """Routes that go on as long as the page is open; their guard is looked at, they are not opened."""
 HTML = {"accept": "text/html"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from conversations.channel_events import Echo
 from conversations.claims import ClaimNames
 from conversations.core import ConversationCore
 from conversations.outbox import Outbox
-from conversations.redis_link import RedisLink
 from conversations.replies import split_text
 from conversations.schemas import (
     Capabilities,
@@ -194,30 +193,11 @@ async def test_the_window_is_asked_before_the_provider_is(
     assert "thời hạn" in (late.reason or "")
 
 
-class Family:
-    """Knows that two conversations are one person's."""
-
-    def __init__(self) -> None:
-        self.conversations: list[str] = []
-
-    async def other_conversations(self, conversation_id: str) -> Sequence[str]:
-        return [one for one in self.conversations if one != conversation_id]
-
-
-@pytest.fixture
-async def family(database: Database, clock: HandClock, bot_client: Any, provider: Provider) -> Any:
-    known = Family()
-    core = ConversationCore(database, clock, RedisLink(None), bot_client, channels=[provider], people=known)
-    yield core, known
-    await core.stop()
-
-
 async def test_what_cannot_be_sent_goes_by_another_channel_of_the_same_person(
-    family: Any, provider: Provider, clock: HandClock
+    core: ConversationCore, provider: Provider, clock: HandClock
 ):
-    core, known = family
-    account = Account(window=timedelta(hours=24))
-    core.add_channel(account)
+    core.add_channel(Account(window=timedelta(hours=24)))
+    core.add_channel(provider)
 
     async def receive(channel: str) -> str:
         message = InboundMessage(
@@ -228,8 +208,8 @@ async def test_what_cannot_be_sent_goes_by_another_channel_of_the_same_person(
         await core.outbox.settle()
         return conversation
 
-    known.conversations = [await receive("messenger"), await receive("webchat")]
-    there = known.conversations[0]
+    there, here = await receive("messenger"), await receive("webchat")
+    await core.people.merge([there, here], "op1", reason="cùng số điện thoại")
     await core.desk.claim(there, "op1")
     clock.forward(hours=30)
     await core.desk.reply(there, "op1", "Đã sửa xong đèn đường.", key="k1")

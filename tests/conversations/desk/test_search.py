@@ -116,9 +116,10 @@ async def test_tickets_are_found_by_code_name_and_number(
 
 
 async def test_what_is_taken_back_or_deleted_is_not_found(
-    core: ConversationCore, database: Database, write: Write
+    core: ConversationCore, database: Database, clock: Any, write: Write
 ):
     first = await core.inbox.receive(write("bí mật thứ nhất", user="a"))
+    clock.forward(seconds=1)
     second = await core.inbox.receive(write("bí mật thứ hai", user="b"))
     assert await found(core, "bi mat") == ["b", "a"]
     async with database.write() as session:

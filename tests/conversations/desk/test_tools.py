@@ -70,7 +70,9 @@ def test_variables_are_filled_in_and_missing_ones_stay_to_be_seen():
     assert missing == ["ma_phan_anh"]
 
 
-async def test_a_note_is_written_once_and_never_sent(core: ConversationCore, provider: Any, write: Write):
+async def test_a_note_is_written_once_and_never_sent(
+    core: ConversationCore, clock: Any, provider: Any, write: Write
+):
     received = await core.inbox.receive(write("xin chào"))
     async with core.events.subscribe(operator_topic("op2")) as told:
         first = await core.notes.add(
@@ -79,6 +81,7 @@ async def test_a_note_is_written_once_and_never_sent(core: ConversationCore, pro
         assert told.get_nowait()["by"] == "op1"
     again = await core.notes.add(received.conversation_id, "op1", "nhờ @op2 xem", key="k1")
     assert first == again
+    clock.forward(seconds=1)
     await core.notes.add(received.conversation_id, "op2", "đã xem", key="k1")
     thread = await core.desk.open(received.conversation_id)
     assert [note.text for note in thread.notes] == ["nhờ @op2 xem", "đã xem"]
