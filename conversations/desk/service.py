@@ -133,7 +133,8 @@ class Desk(Ownership):
             if conversation is None:
                 raise ConversationNotFoundError
             messages = await repository.latest(session, conversation_id, limit, before=before)
-            detail = await repository.detail(session, self._with_sending(conversation), messages)
+            conversation = self._with_sending(conversation)
+            detail = await repository.detail(session, conversation, messages)
             # What happened before the first message that is shown stands with that one.
             first = messages[0].sequence if messages and messages[0].sequence > 1 else 0
             events = await desk_repository.events(session, conversation_id, after=first, limit=_MOST_EVENTS)
