@@ -191,10 +191,14 @@ class AccountService:
             raise WrongCodeError
         return await self._open(row, visit, device, taken, counted)
 
-    async def find_session(self, token: str) -> SessionInfo | None:
+    async def find_session(self, token: str, *, is_used: bool = True) -> SessionInfo | None:
         """Return the log-in a cookie's token belongs to, None when there is none (any more).
 
         A log-in that is used goes on until it is too old altogether (`Rules`).
+
+        Args:
+            token: as it came.
+            is_used: somebody does something; False: a program only looks, which keeps no log-in alive.
         """
         now, rules = self._clock.now(), self._parts.rules
         token_hash = hashed(token)
@@ -205,8 +209,8 @@ class AccountService:
         row, user = found
         if now >= row.created_at + rules.longest:
             return None
-        expires = min(now + rules.idle, row.created_at + rules.longest)
-        if now - row.seen_at > _TOUCH_EVERY:
+        expires = min(now + rules.idle, row.created_at + rules.longest) if is_used else row.expires_at
+        if is_used and now - row.seen_at > _TOUCH_EVERY:
             async with self._database.write(durable=False) as session:
                 await repository.touch_session(session, token_hash, now, expires)
         return SessionInfo(

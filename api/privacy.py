@@ -28,6 +28,12 @@ from vntext.phones import find_phones
 FREE_OF_CITIZENS: Mapping[str, str] = {
     "alembic_version": "the schema's own",
     "audit_log": "ids of records and users; append-only, no words of people",
+    "canned_answers": "staff's own wording, sent to many",
+    "channel_credentials": "the service's own accounts, sealed",
+    "channel_health": "times and codes of errors",
+    "channel_hours": "counts",
+    "channel_uploads": "a provider's names of our files, until they run out",
+    "early_signs": "a provider's ids of messages that never came, for some days",
     "erasures": "ids of records",
     "kb_entries": "public knowledge",
     "learning_progress": "a place in the messages",
@@ -37,6 +43,8 @@ FREE_OF_CITIZENS: Mapping[str, str] = {
     "login_sessions": "staff, until the session ends",
     "password_links": "staff, hashes",
     "recovery_codes": "staff, keyed hashes",
+    "search_conversations": "a conversation's id and how far it is read",
+    "search_progress": "a time",
     "ticket_counters": "numbers",
     "users": "staff: kept while the trail names them",
 }
@@ -122,7 +130,7 @@ class PersonalData:
             code = typed.number
         else:
             users = ids = {value.strip()} - {""}
-        conversations = await self.conversations.find(ids=ids, users=users)
+        conversations = await self.conversations.find(ids=ids, users=users, phone=phone)
         own = [key.id for _, key in conversations]
         tickets = await self.tickets.find(phone=phone, code=code, conversations=own)
         further = {conversation for _, _, conversation in tickets} - set(own) - {""}

@@ -36,9 +36,11 @@ from connectors.zalo.channel import ZaloChannel
 from conversations.bot_pool import BotPool
 from conversations.core import ConversationCore
 from conversations.desk.hours import DeskHours
+from conversations.desk.personal_data import DeskHolder
 from conversations.desk.service import Desk
 from conversations.events import LiveEvents
 from conversations.intake import ChannelIntake
+from conversations.intake_personal_data import IntakeHolder
 from conversations.media.download import Downloader
 from conversations.media.service import LARGEST_FILE, Media
 from conversations.notices import TicketNotices
@@ -331,7 +333,8 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
     accounts = AccountService(
         database, clock, secret=settings.resolved_secret_key(), rules=account_rules(settings)
     )
-    personal_data = PersonalData(database, clock, media, accounts)
+    holders = (IntakeHolder(database), DeskHolder(database))
+    personal_data = PersonalData(database, clock, media, accounts, more=holders)
     notices = TicketNotices(clock, core.outbox, core.events)
     tickets = TicketService(database, clock, notices, address=settings.resolved_public_url())
     return Services(

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from conversations import arrival, intake_repository, repository, sending_repository
 from conversations.channel_events import Echo
+from conversations.desk.repository import add_event
 from conversations.reasons import channel_name
 from conversations.repository import Row
 from conversations.schemas import clean_text
@@ -118,6 +119,16 @@ async def _join(session: AsyncSession, event: Echo, now: datetime) -> Taken:
         ],
     )
     is_held = conversation["owner"] == "person"
+    # Once, until somebody takes it here: what they answer there next is the same turn of theirs.
+    if not is_held or conversation["assigned_to"] is not None:
+        await add_event(
+            session,
+            conversation,
+            "answered_elsewhere",
+            actor="system",
+            at=now,
+            reason=say("desk.elsewhere", channel=channel_name(event.channel)),
+        )
     changes: dict[str, Any] = {
         "next_sequence": sequence + 1,
         "last_activity_at": max(now, conversation["last_activity_at"]),

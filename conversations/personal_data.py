@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from conversations.desk.models import ContactRow
 from conversations.media.models import StoredFileRow
 from conversations.media.service import Media
 from conversations.models import IS_OPEN, ConversationRow, MessageRow
@@ -100,12 +101,15 @@ class ConversationHolder:
 
     name = "conversations"
     erased: Mapping[str, frozenset[str]] = {
-        "conversations": frozenset({"external_user_id", "last_message", "handoff_reason"}),
+        "conversations": frozenset({"external_user_id", "last_message", "handoff_reason", "handoff"}),
         "messages": frozenset({"text", "payload", "turn", "provider_message_id", "error"}),
     }
     kept: Mapping[str, frozenset[str]] = {
         "conversations": frozenset(
-            {"id", "channel", "owner", "assigned_to", "last_author", "work_claim", "send_claim"}
+            {
+                "id", "channel", "owner", "assigned_to", "last_held_by", "last_author", "work_claim",
+                "send_claim",
+            }
         ),
         "messages": frozenset(
             {
@@ -121,12 +125,15 @@ class ConversationHolder:
         self._tickets = tickets
 
     async def find(
-        self, *, ids: Collection[str] = (), users: Collection[str] = ()
+        self, *, ids: Collection[str] = (), users: Collection[str] = (), phone: str | None = None
     ) -> list[tuple[Found, ConversationKey]]:
-        """Return conversations by id, or by the channel's id of who speaks."""
-        if not ids and not users:
+        """Return conversations by id, by the channel's id of who speaks, or by a number they gave."""
+        if not ids and not users and phone is None:
             return []
         wanted = or_(ConversationRow.id.in_(ids), ConversationRow.external_user_id.in_(users))
+        if phone is not None:
+            given = select(ContactRow.conversation_id).where(ContactRow.phone == phone)
+            wanted = or_(wanted, ConversationRow.id.in_(given))
         query = (
             select(ConversationRow)
             .where(wanted)
@@ -277,7 +284,12 @@ class ConversationHolder:
         ]
         if before is not None:
             wanted.append(ConversationRow.last_activity_at < before)
-        values = {"external_user_id": gone, "last_message": say("privacy.erased"), "handoff_reason": None}
+        values = {
+            "external_user_id": gone,
+            "last_message": say("privacy.erased"),
+            "handoff_reason": None,
+            "handoff": None,
+        }
         statement = update(ConversationRow).where(*wanted).values(**values).returning(ConversationRow.id)
         return len((await session.execute(statement)).all())
 

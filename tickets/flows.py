@@ -36,6 +36,9 @@ _NOT_MERGED = frozenset(S) - {S.MERGED}
 
 MOST_DISPUTES = 1
 
+BY_LINK = "link"
+"""How a sender agreed who did it on the page of their own link."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -169,7 +172,11 @@ def note(_standing: Standing, given: Given) -> Change:
 
 def publish(_standing: Standing, given: Given) -> Change:
     """The sender agrees that content and answer are published, without personal data."""
-    return Change(EventKind.PUBLISHED, data={"how": given.get("how", "")[:_LONGEST_LINE]})
+    how = given.get("how", "").strip()[:_LONGEST_LINE]
+    if how == BY_LINK:
+        return Change(EventKind.PUBLISHED, data={"how": how})
+    # What somebody typed may be personal, and stays out of what can never be erased.
+    return Change(EventKind.PUBLISHED, text=how or None)
 
 
 def unpublish(_standing: Standing, _given: Given) -> Change:

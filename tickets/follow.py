@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from database.engine import Database
 from tickets import codes, repository
 from tickets.errors import DisputeUsedError, TicketNotFoundError
-from tickets.flows import TRANSITIONS, possible
+from tickets.flows import BY_LINK, TRANSITIONS, possible
 from tickets.models import TicketRow
 from tickets.schemas import TicketEvent, TicketState
 from tickets.service import TicketService
@@ -144,7 +144,7 @@ class TicketFollow:
             if name == "dispute" and now.disputes:
                 raise DisputeUsedError
             transition.check(now)
-            change = transition.make(now, {"how": "link", **given})
+            change = transition.make(now, {"how": BY_LINK, **given})
             written = await self._writer.carry_on(session, row, change, actor=CITIZEN, key=own_key)
         await self._writer.send([written])
 

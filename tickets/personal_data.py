@@ -13,7 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from database.clock import Clock
 from database.engine import Database
 from database.personal_data import ErasureRow, Exported, Found, Person, TicketKey
-from tickets.models import TicketEventRow, TicketRow
+from tickets import repository
+from tickets.models import TicketEventRow, TicketRow, TicketTextRow
+from tickets.writing import keep_words
 from vntext.catalogue import say
 from vntext.masking import remove_identifiers
 
@@ -34,18 +36,29 @@ class TicketHolder:
     name = "tickets"
     erased: Mapping[str, frozenset[str]] = {
         "tickets": frozenset(
-            {"content", "place", "name", "phone", "address", "conversation_id", "dossier_code", "attachments"}
-        )
-    }
+            {
+                "content", "place", "latitude", "longitude", "name", "phone", "address", "email",
+                "conversation_id", "dossier_code", "attachments", "token",
+            }
+        ),
+        "ticket_event_texts": frozenset({"text"}),
+        "ticket_search": frozenset({"words", "words_fts"}),
+        # SQLite's index of the words, which it keeps up by itself, as PostgreSQL does `words_fts`.
+        "ticket_search_fts": frozenset({"words"}),
+    }  # fmt: skip
     kept: Mapping[str, frozenset[str]] = {
         "tickets": frozenset(
             {
                 "id", "code", "origin_key", "kind", "state", "place_unit", "place_code", "place_certainty",
-                "channel", "field_group", "field",
+                "channel", "field_group", "field", "agency", "assigned_to", "consent_by", "consent_how",
+                "merged_into", "opened_by", "refusal", "resume",
             }
         ),
-        # Kinds, states and times; what people wrote is not in a timeline.
-        "ticket_events": frozenset({"id", "ticket_id", "sequence", "kind", "actor", "data"}),
+        # Kinds, states and times; what people wrote is beside the timeline.
+        "ticket_events": frozenset({"id", "ticket_id", "sequence", "kind", "actor", "data", "key"}),
+        "ticket_event_texts": frozenset({"event_id"}),
+        "ticket_links": frozenset({"first", "second", "actor"}),
+        "ticket_search": frozenset({"ticket_id"}),
     }  # fmt: skip
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -118,23 +131,16 @@ class TicketHolder:
             tickets = list(
                 await session.scalars(select(TicketRow).where(TicketRow.id.in_(ids)).order_by(TicketRow.code))
             )
-            events = list(
-                await session.scalars(
-                    select(TicketEventRow)
-                    .where(TicketEventRow.ticket_id.in_(ids))
-                    .order_by(TicketEventRow.ticket_id, TicketEventRow.sequence)
-                )
-            )
-        shown = sorted((self.erased["tickets"] | self.kept["tickets"]) - {"id", "origin_key"})
+            timelines = {row.id: await repository.events(session, row.id) for row in tickets}
+        shown = sorted((self.erased["tickets"] | self.kept["tickets"]) - {"id", "origin_key", "token"})
         times = ("consented_at", "opened_at", "state_since")
         return Exported(
             [
                 {
                     **{name: getattr(row, name) for name in (*shown, *times)},
                     "timeline": [
-                        {"at": event.at, "kind": event.kind, "data": event.data}
-                        for event in events
-                        if event.ticket_id == row.id
+                        {"at": event.at, "kind": event.kind, "data": event.data, "text": event.text}
+                        for event in timelines[row.id]
                     ],
                 }
                 for row in tickets
@@ -142,7 +148,7 @@ class TicketHolder:
         )
 
     async def erase(self, person: Person, *, before: datetime | None, limit: int) -> int:
-        """Replace the contact data of finished tickets; code, field, place's unit and states stay."""
+        """Replace contact data and texts of finished tickets; code, field, place's unit and states stay."""
         ids = [ticket.id for ticket in person.tickets]
         if not ids:
             return 0
@@ -153,8 +159,15 @@ class TicketHolder:
         async with self._database.write() as session:
             rows = list(await session.scalars(select(TicketRow).where(wanted).with_for_update().limit(limit)))
             for row in rows:
-                values = _blank(row, marker)
-                await session.execute(update(TicketRow).where(TicketRow.id == row.id).values(**values))
+                for name, value in _blank(row, marker).items():
+                    setattr(row, name, value)
+                await session.flush()
+                steps = select(TicketEventRow.id).where(TicketEventRow.ticket_id == row.id)
+                await session.execute(
+                    update(TicketTextRow).where(TicketTextRow.event_id.in_(steps)).values(text=marker)
+                )
+                # Else whoever knows the name would still find it.
+                await keep_words(session, row)
                 session.add(ErasureRow(kind="ticket", record_id=row.id, kept_from=now))
         return len(rows)
 
@@ -166,12 +179,16 @@ def _blank(row: TicketRow, marker: str) -> dict[str, Any]:
     return {
         "content": content,
         "place": None,
+        "latitude": None,
+        "longitude": None,
         "name": marker,
         "phone": "",
         "address": marker,
+        "email": None,
         "conversation_id": "",
         "dossier_code": None,
         "attachments": [],
+        "token": None,
     }
 
 

@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
 import conversations.models  # noqa: F401 - the tables referred to
+import tickets.models  # noqa: F401 - the same
 from database.base import Base, JsonColumn
 
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
@@ -34,7 +35,7 @@ class HistoryIsAppendOnlyError(RuntimeError):
 
 
 class ConversationEventRow(Base):
-    """One change of a conversation's owner or rank: who did what, when and why.
+    """One change of a conversation's owner or rank: who did what, and when.
 
     `after_sequence` is the last message before it, so that a page shows it at its place. `actor` is a user's
     id, `bot`, `citizen` or `system`.
@@ -52,8 +53,16 @@ class ConversationEventRow(Base):
     at: Mapped[datetime]
     kind: Mapped[str] = mapped_column(String(24))
     actor: Mapped[str] = mapped_column(String(32))
-    reason: Mapped[str] = mapped_column(String(500), default="")
     data: Mapped[dict[str, Any]] = mapped_column(JsonColumn, default=dict)
+
+
+class EventTextRow(Base):
+    """Why somebody did it, in words. Apart from the history: it may have to be erased."""
+
+    __tablename__ = "conversation_event_texts"
+
+    event_id: Mapped[int] = mapped_column(ForeignKey("conversation_events.id"), primary_key=True)
+    text: Mapped[str] = mapped_column(String(500))
 
 
 class NoteRow(Base):
@@ -207,8 +216,9 @@ APPEND_ONLY_POSTGRESQL = (
 )
 
 # The index of words is each database's own. What is withdrawn or erased leaves it by itself, whoever changes
-# the message.
+# the message; a ticket's words when its sender's name or number changes, which only erasing does.
 _FORGET = "DELETE FROM search_documents WHERE ref = OLD.id AND kind = 'message'"
+_FORGET_TICKET = "DELETE FROM search_documents WHERE ref = OLD.id AND kind = 'ticket'"
 SEARCH_SQLITE = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS search_words USING fts5("
     "words, content='search_documents', content_rowid='id', tokenize='ascii', prefix='2 3')",
@@ -219,6 +229,8 @@ SEARCH_SQLITE = (
     "CREATE TRIGGER IF NOT EXISTS messages_text_changed AFTER UPDATE OF text ON messages "
     f"WHEN OLD.text <> NEW.text BEGIN {_FORGET}; END",
     f"CREATE TRIGGER IF NOT EXISTS messages_deleted AFTER DELETE ON messages BEGIN {_FORGET}; END",
+    "CREATE TRIGGER IF NOT EXISTS tickets_sender_changed AFTER UPDATE OF name, phone ON tickets "
+    f"WHEN OLD.name <> NEW.name OR OLD.phone <> NEW.phone BEGIN {_FORGET_TICKET}; END",
 )
 SEARCH_POSTGRESQL = (
     "CREATE INDEX IF NOT EXISTS search_words ON search_documents USING gin (words)",
@@ -228,6 +240,11 @@ SEARCH_POSTGRESQL = (
     "FOR EACH ROW WHEN (OLD.text IS DISTINCT FROM NEW.text) EXECUTE FUNCTION messages_forget_words()",
     "CREATE OR REPLACE TRIGGER messages_deleted AFTER DELETE ON messages "
     "FOR EACH ROW EXECUTE FUNCTION messages_forget_words()",
+    "CREATE OR REPLACE FUNCTION tickets_forget_words() RETURNS trigger AS $$ "
+    f"BEGIN {_FORGET_TICKET}; RETURN NULL; END $$ LANGUAGE plpgsql",
+    "CREATE OR REPLACE TRIGGER tickets_sender_changed AFTER UPDATE OF name, phone ON tickets "
+    "FOR EACH ROW WHEN (OLD.name <> NEW.name OR OLD.phone <> NEW.phone) "
+    "EXECUTE FUNCTION tickets_forget_words()",
 )
 for _dialect, _statements in (
     ("sqlite", (*APPEND_ONLY_SQLITE, *SEARCH_SQLITE)),

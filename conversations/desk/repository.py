@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Table, and_, case, insert, or_, select, update
+from sqlalchemy import CursorResult, Table, and_, case, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from conversations.desk.models import ConversationEventRow, NoteRow
+from conversations.desk.models import ConversationEventRow, EventTextRow, NoteRow
 from conversations.desk.schemas import DeskEvent, EventKind, Note
 from conversations.repository import CONVERSATIONS, C, Row, conversation_view
 from conversations.schemas import ConversationView
 
 EVENTS = cast(Table, ConversationEventRow.__table__)
 E = EVENTS.c
+EVENT_TEXTS = cast(Table, EventTextRow.__table__)
+X = EVENT_TEXTS.c
 NOTES = cast(Table, NoteRow.__table__)
 N = NOTES.c
 
@@ -126,23 +128,24 @@ async def add_event(
     **data: Any,
 ) -> None:
     """Append to a conversation's history. `conversation` is its row before the change."""
-    await session.execute(
-        insert(EVENTS).values(
-            conversation_id=conversation["id"],
-            after_sequence=conversation["next_sequence"] - 1,
-            at=at,
-            kind=kind,
-            actor=actor,
-            reason=reason,
-            data=data,
-        )
+    statement = insert(EVENTS).values(
+        conversation_id=conversation["id"],
+        after_sequence=conversation["next_sequence"] - 1,
+        at=at,
+        kind=kind,
+        actor=actor,
+        data=data,
     )
+    event_id = (await session.execute(statement.returning(E.id))).scalar_one()
+    if reason:
+        await session.execute(insert(EVENT_TEXTS).values(event_id=event_id, text=reason))
 
 
 async def events(session: AsyncSession, conversation_id: str, *, after: int, limit: int) -> list[DeskEvent]:
     """Return a conversation's newest events that stand after a message, oldest first."""
     query = (
-        select(EVENTS)
+        select(EVENTS, func.coalesce(X.text, "").label("reason"))
+        .outerjoin(EVENT_TEXTS, X.event_id == E.id)
         .where(E.conversation_id == conversation_id, E.after_sequence >= after)
         .order_by(E.id.desc())
         .limit(limit)

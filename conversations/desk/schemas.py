@@ -27,6 +27,7 @@ EventKind = Literal[
     "call_started",
     "merged",
     "unmerged",
+    "answered_elsewhere",
 ]
 """What can happen to a conversation besides messages.
 
@@ -36,7 +37,8 @@ supervisor took it from its holder. released: the holder put it back into the qu
 the citizen waiting too long, it went back by itself. handed_back: given to the bot. closed: ended. reopened:
 an operator took it up again after closing. new_session: the citizen wrote after closing, or after a day of
 silence; the bot answers. urgent, not_urgent: its rank in the queue. call_started: the citizen called.
-merged, unmerged: it counts as of a person, or no longer.
+merged, unmerged: it counts as of a person, or no longer. answered_elsewhere: somebody answered in the
+provider's own tool; the bot steps aside.
 """
 
 Source = Literal["call", "contact", "operator", "ticket"]

@@ -6,18 +6,21 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import event
+from sqlalchemy import event, select
 
+from accounts.models import SessionRow
 from accounts.schemas import OpenedSession, Visit
 from api.routers.console.events import _notes
 from api.routers.console.opened import draft_key
 from api.routers.console.shown import pieces
+from conversations.events import DESK
 from conversations.media.service import LARGEST_FILE
 from conversations.schemas import InboundMessage
 from kb_index.importers import read_path
@@ -222,7 +225,7 @@ async def test_pages_are_told_what_happens_and_that_the_line_is_alive(
 ):
     services = app.state.services
     services.settings.event_heartbeat = 0.2
-    notes = _notes(services, operators[0].id)
+    notes = _notes(services, operators[0].id, operators[0].session.token)
     assert await anext(notes) == b"retry: 2000\n\n"
     async with asyncio.timeout(20):
         assert (await anext(notes)).startswith(b"event: alive\n")
@@ -231,6 +234,44 @@ async def test_pages_are_told_what_happens_and_that_the_line_is_alive(
             continue
         assert note.startswith(b"event: changed\n")
     await notes.aclose()
+
+
+@pytest.mark.usefixtures("waits")
+@pytest.mark.parametrize("is_busy", [False, True])
+async def test_the_stream_ends_when_the_session_has(app: FastAPI, operators: list[Operator], is_busy: bool):
+    services = app.state.services
+    services.settings.event_heartbeat = 0.2
+    first, second = (_notes(services, each.id, each.session.token) for each in operators)
+    for notes in (first, second):
+        await anext(notes)
+    await services.accounts.log_out(operators[0].session.token)
+
+    async def publish() -> None:
+        while True:
+            await services.events.publish(DESK, type="changed", conversation="c", owner="queue")
+            await asyncio.sleep(0.01)
+
+    busy = asyncio.create_task(publish()) if is_busy else None
+    async with asyncio.timeout(20):
+        told = [note async for note in first]
+        while not (await anext(second)).startswith(b"event: changed" if is_busy else b"event: alive"):
+            continue
+    assert not any(note.startswith(b"event: alive") for note in told)
+    if busy is not None:
+        busy.cancel()
+    await second.aclose()
+
+
+async def test_a_page_that_only_stands_open_keeps_no_session_alive(app: FastAPI, operators: list[Operator]):
+    accounts, token = app.state.services.accounts, operators[0].session.token
+    opened = await accounts.find_session(token, is_used=False)
+    async with app.state.services.database.write() as session:
+        row = (await session.scalars(select(SessionRow).where(SessionRow.user_id == operators[0].id))).one()
+        row.seen_at = row.seen_at - timedelta(hours=1)
+    assert (await accounts.find_session(token, is_used=False)).expires_at == opened.expires_at
+    assert (await accounts.find_session(token)).expires_at > opened.expires_at
+    again = await accounts.find_session(token, is_used=False)
+    assert again.expires_at > opened.expires_at
 
 
 def test_drafts_of_two_people_have_different_keys():

@@ -202,14 +202,22 @@ async def test_somebody_who_answers_in_the_providers_tool_silences_the_bot(
         await core.intake.note(foreign)
     shown = await core.inbox.history(conversation)
     assert [(one.author, one.author_id, one.state) for one in shown[2:]] == [("operator", None, "sent")]
-    view = (await core.desk.open(conversation)).conversation
+    thread = await core.desk.open(conversation)
+    view = thread.conversation
     assert (view.owner, view.assigned_to, view.unread) == ("person", None, 1)
+    [step] = thread.events
+    assert (step.kind, step.actor, step.after_sequence) == ("answered_elsewhere", "system", 2)
+    assert step.reason == "người khác trả lời bằng công cụ của Zalo"
     asked = len(fake_bot.asked)
     await answer_one(core, clock, said, "cảm ơn em")
     assert len(fake_bot.asked) == asked
     assert len(account.taken) == 1
     # It comes back when an operator takes it here and gives it back.
     await core.desk.claim(conversation, "op1")
+    again = Echo("zalo", "u1", "x2", clock.now(), text="Bác cần gì thêm ạ?", from_elsewhere=True)
+    await core.intake.note(again)
+    kinds = [step.kind for step in (await core.desk.open(conversation)).events]
+    assert kinds == ["answered_elsewhere", "claimed", "answered_elsewhere"]
     await core.desk.hand_back(conversation, "op1")
     await answer_one(core, clock, said, "thời hạn?")
     assert account.texts[-1] == "bot: thời hạn?"

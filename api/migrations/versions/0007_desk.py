@@ -36,6 +36,7 @@ _TABLES = (
     "people",
     "canned_answers",
     "conversation_notes",
+    "conversation_event_texts",
     "conversation_events",
 )
 
@@ -57,14 +58,19 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop them again; what was kept is lost."""
     is_sqlite = op.get_bind().dialect.name == "sqlite"
-    for trigger in ("messages_text_changed", "messages_deleted"):
-        op.execute(f"DROP TRIGGER IF EXISTS {trigger}" + ("" if is_sqlite else " ON messages"))
+    for trigger, table in (
+        ("messages_text_changed", "messages"),
+        ("messages_deleted", "messages"),
+        ("tickets_sender_changed", "tickets"),
+    ):
+        op.execute(f"DROP TRIGGER IF EXISTS {trigger}" + ("" if is_sqlite else f" ON {table}"))
     if is_sqlite:
         op.execute("DROP TABLE search_words")
     for table in _TABLES:
         op.drop_table(table)
     if not is_sqlite:
         op.execute("DROP FUNCTION messages_forget_words()")
+        op.execute("DROP FUNCTION tickets_forget_words()")
         op.execute("DROP FUNCTION conversation_events_append_only()")
     op.drop_index("ix_messages_failed", table_name="messages")
     for index in ("person_id", "silent", "owner_activity"):
@@ -109,7 +115,6 @@ def _create_history() -> None:
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("kind", sa.String(length=24), nullable=False),
         sa.Column("actor", sa.String(length=32), nullable=False),
-        sa.Column("reason", sa.String(length=500), nullable=False),
         sa.Column("data", JsonColumn, nullable=False),
         _conversation("conversation_events"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_conversation_events")),
@@ -118,6 +123,17 @@ def _create_history() -> None:
         "ix_conversation_events_conversation_id", "conversation_events", ["conversation_id", "id"]
     )
     op.create_index("ix_conversation_events_kind_at", "conversation_events", ["kind", "at"])
+    op.create_table(
+        "conversation_event_texts",
+        sa.Column("event_id", _NUMBER, nullable=False),
+        sa.Column("text", sa.String(length=500), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["event_id"],
+            ["conversation_events.id"],
+            name=op.f("fk_conversation_event_texts_event_id_conversation_events"),
+        ),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_conversation_event_texts")),
+    )
     op.create_table(
         "conversation_notes",
         sa.Column("id", sa.String(length=32), nullable=False),

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import StreamingResponse
 from starlette.responses import JSONResponse, Response
 
-from accounts.access import Action
+from accounts.access import Action, may
 from accounts.schemas import SessionInfo
-from api.access import ServicesHere, changing, seeing
+from api.access import COOKIE, ServicesHere, changing, seeing
 from api.routers.console import opened
 from api.services import Services
 from conversations.desk.ownership import operator_topic
@@ -33,10 +34,13 @@ async def alive(_session: Seeing) -> Response:
 
 
 @router.get("/events")
-async def events(services: ServicesHere, session: Seeing) -> StreamingResponse:
-    """Tell the page which conversation has changed, and what concerns this person (Server-Sent Events)."""
+async def events(request: Request, services: ServicesHere, session: Seeing) -> StreamingResponse:
+    """Tell the page which conversation has changed, and what concerns this person (Server-Sent Events).
+
+    It ends when the session has.
+    """
     return StreamingResponse(
-        _notes(services, session.user.id),
+        _notes(services, session.user.id, request.cookies.get(COOKIE, "")),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
@@ -76,14 +80,20 @@ async def _others(services: Services, session: SessionInfo, conversation_id: str
     )
 
 
-async def _notes(services: Services, user_id: str) -> AsyncIterator[bytes]:
+async def _notes(services: Services, user_id: str, token: str) -> AsyncIterator[bytes]:
     async with (
         services.events.subscribe(DESK) as of_all,
         services.events.subscribe(operator_topic(user_id)) as of_mine,
     ):
         yield b"retry: 2000\n\n"
         heartbeat = services.settings.event_heartbeat
+        until = time.monotonic() + heartbeat
         async for kind, event in _either({"changed": of_all, "mine": of_mine}, heartbeat):
+            # Also where so much happens that it is never silent.
+            if event is None or time.monotonic() >= until:
+                if await _is_over(services, user_id, token):
+                    return
+                until = time.monotonic() + heartbeat
             if event is None:
                 # No comment: a page cannot see those, and must tell a dead line from a quiet one.
                 yield b"event: alive\ndata: {}\n\n"
@@ -91,6 +101,11 @@ async def _notes(services: Services, user_id: str) -> AsyncIterator[bytes]:
             name = "presence" if event.get("type") == "presence" else kind
             data = {key: event.get(key) for key in ("type", "conversation", "owner")}
             yield f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+
+
+async def _is_over(services: Services, user_id: str, token: str) -> bool:
+    session = await services.accounts.find_session(token, is_used=False)
+    return session is None or session.user.id != user_id or not may(session.user, Action.SEE_CONVERSATIONS)
 
 
 async def _either(

@@ -70,7 +70,7 @@ async def test_every_change_is_on_record_at_its_place(core: ConversationCore, wa
 
 
 @pytest.mark.parametrize(
-    "statement", ["UPDATE conversation_events SET reason = 'x'", "DELETE FROM conversation_events"]
+    "statement", ["UPDATE conversation_events SET kind = 'x'", "DELETE FROM conversation_events"]
 )
 async def test_history_cannot_be_changed(
     core: ConversationCore, database: Database, waiting: Waiting, statement: str
