@@ -196,7 +196,8 @@ async def test_the_window_is_asked_before_the_provider_is(
 async def test_what_cannot_be_sent_goes_by_another_channel_of_the_same_person(
     core: ConversationCore, provider: Provider, clock: HandClock
 ):
-    core.add_channel(Account(window=timedelta(hours=24)))
+    first = Account(window=timedelta(hours=24))
+    core.add_channel(first)
     core.add_channel(provider)
 
     async def receive(channel: str) -> str:
@@ -219,7 +220,7 @@ async def test_what_cannot_be_sent_goes_by_another_channel_of_the_same_person(
     original = (await core.inbox.history(there))[-1]
     assert (original.state, original.error) == ("failed", "moved:webchat")
     assert "khung chat trên web" in (original.reason or "")
-    assert len(account.taken) == 1
+    assert len(first.taken) == 1
 
 
 async def test_after_a_crash_a_message_waits_for_its_echo_before_it_is_sent_again(
