@@ -5,6 +5,7 @@ Events go by themselves after some days; a person who asks for it does not have 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -80,7 +81,8 @@ async def _events(
 def _names(payload: dict[str, Any], user: str) -> bool:
     # Of what was too long the beginning is kept, as text.
     cut = payload.get("cut")
-    return user in set(_leaves(payload)) or (isinstance(cut, str) and f'"{user}"' in cut)
+    is_in_cut = isinstance(cut, str) and re.search(rf"(?<!\w){re.escape(user)}(?!\w)", cut) is not None
+    return is_in_cut or user in set(_leaves(payload))
 
 
 def _leaves(content: Any) -> Iterator[str]:

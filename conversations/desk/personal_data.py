@@ -27,6 +27,11 @@ from database.engine import Database
 from database.personal_data import Exported, Person
 from vntext.catalogue import say
 
+_REASONS: tuple[tuple[Any, Any], ...] = (
+    (PersonMergeRow.at, PersonMergeRow.reason),
+    (PersonMergeRow.undone_at, PersonMergeRow.undone_reason),
+)
+
 
 class DeskHolder:
     """What operators keep about whom they talk with.
@@ -166,15 +171,12 @@ async def _erase_reasons(
 ) -> int:
     merges = select(PersonMemberRow.merge_id).where(PersonMemberRow.conversation_id == conversation_id)
     count = 0
-    for at, column in (
-        (PersonMergeRow.at, PersonMergeRow.reason),
-        (PersonMergeRow.undone_at, PersonMergeRow.undone_reason),
-    ):
+    for at, column in _REASONS:
         wanted = [PersonMergeRow.id.in_(merges), column != say("privacy.erased")]
         if before is not None:
             wanted.append(at < before)
         ids = list(await session.scalars(select(PersonMergeRow.id).where(*wanted).limit(limit)))
-        await _blank_reasons(session, ids, column)
+        await _blank_reasons(session, ids, at, column)
         count += len(ids)
     return count
 
@@ -196,8 +198,8 @@ async def _leave_person(session: AsyncSession, conversation_id: str, before: dat
     if not members:
         return 0
     people, merges = ({row[number] for row in members} for number in (0, 1))
-    for column in (PersonMergeRow.reason, PersonMergeRow.undone_reason):
-        await _blank_reasons(session, sorted(merges), column)
+    for at, column in _REASONS:
+        await _blank_reasons(session, sorted(merges), at, column)
     # The name may have been this conversation's; whoever else is the person's keeps what was given there.
     await session.execute(update(PersonRow).where(PersonRow.id.in_(people)).values(name=""))
     await session.execute(delete(PersonMemberRow).where(PersonMemberRow.conversation_id == conversation_id))
@@ -207,6 +209,14 @@ async def _leave_person(session: AsyncSession, conversation_id: str, before: dat
     return len(members)
 
 
-async def _blank_reasons(session: AsyncSession, merge_ids: Sequence[str], column: Any) -> None:
+async def _blank_reasons(session: AsyncSession, merge_ids: Sequence[str], at: Any, column: Any) -> None:
+    """Replace reasons of decisions, also where they stand in the histories of all who were part of them."""
     statement = update(PersonMergeRow).where(PersonMergeRow.id.in_(merge_ids), column.is_not(None))
     await session.execute(statement.values({column: say("privacy.erased")}))
+    concerned = select(PersonMemberRow.conversation_id).where(PersonMemberRow.merge_id.in_(merge_ids))
+    steps = select(ConversationEventRow.id).where(
+        ConversationEventRow.conversation_id.in_(concerned),
+        ConversationEventRow.kind.in_(("merged", "unmerged")),
+        ConversationEventRow.at.in_(select(at).where(PersonMergeRow.id.in_(merge_ids))),
+    )
+    await session.execute(delete(EventTextRow).where(EventTextRow.event_id.in_(steps)))

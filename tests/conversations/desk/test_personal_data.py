@@ -1,4 +1,4 @@
-"""What the desk and the channels keep about a person goes when it is asked for, or old; and is found no more."""
+"""What the desk and the channels keep about a person goes when asked for, or old, and is found no more."""
 
 from __future__ import annotations
 
@@ -68,9 +68,8 @@ class Files:
             "channel_events", "tickets", "ticket_events", "ticket_event_texts", "ticket_search",
         )  # fmt: skip
         async with self.database.read() as session:
-            return "\n".join(
-                str((await session.execute(text(f"SELECT * FROM {table}"))).all()) for table in tables
-            )
+            kept = [(await session.execute(text(f"SELECT * FROM {table}"))).all() for table in tables]
+        return "\n".join(map(str, kept))
 
     async def count(self, row: Any) -> int:
         async with self.database.read() as session:
@@ -192,7 +191,7 @@ async def test_an_event_that_only_looks_like_the_persons_stays(files: Files, wri
     conversation_id = await known(files, write, user="1234")
     at = files.clock.now()
     await files.core.intake.note(OtherEvent("webchat", "poll", {"sender": {"id": "91234"}}, at))
-    await files.core.intake.note(OtherEvent("webchat", "poll", {"user": 1234, "many": ["x" * 20_000]}, at))
+    await files.core.intake.note(OtherEvent("webchat", "poll", {"from": 1234, "many": ["x" * 20_000]}, at))
     person = await files.person(conversation_id)
     assert len((await files.intake.export(person)).rows) == 2
     await files.erase(person)
