@@ -67,6 +67,14 @@ class KnowledgeLink:
             raise KnowledgeAwayError(str(status))
         return (Procedure if body["kind"] == "procedure" else Article).model_validate(body["entry"])
 
+    async def is_there(self) -> bool:
+        """Tell whether there is a knowledge base to ask."""
+        try:
+            await self.entry("-")
+        except KnowledgeAwayError:
+            return False
+        return True
+
     async def close(self) -> None:
         """Close the connections."""
         if self._http is not None:

@@ -32,14 +32,14 @@ class Ready(BaseModel):
 
 async def readiness(services: Services) -> Ready:
     """Ask every part, all at once, for two seconds at most."""
-    database, redis, bot = await asyncio.gather(
-        _database(services), services.redis.ping(), services.bot.is_ready()
+    database, redis, bot, knowledge = await asyncio.gather(
+        _database(services), services.redis.ping(), services.bot.is_ready(), _knowledge(services)
     )
     parts: dict[str, PartState] = {
         "database": _state(database is not None),
         "redis": "off" if services.redis.client is None else _state(redis),
         "bot": _state(bot),
-        "knowledge": "off" if not services.settings.serve_actions else _state(services.knowledge is not None),
+        "knowledge": knowledge,
     }
     if database is None:
         return Ready(status="unready", parts=parts, backlog={})
@@ -49,6 +49,18 @@ async def readiness(services: Services) -> Ready:
 
 def _state(works: bool) -> PartState:
     return "up" if works else "down"
+
+
+async def _knowledge(services: Services) -> PartState:
+    if services.settings.serve_actions:
+        return _state(services.knowledge is not None)
+    if not services.settings.knowledge_url:
+        return "off"
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return _state(await services.library.is_there())
+    except TimeoutError:
+        return "down"
 
 
 async def _database(services: Services) -> dict[str, int] | None:

@@ -63,10 +63,12 @@ def test_one_id_joins_the_processes_and_no_log_holds_what_was_said(system: Runni
     way = [line for line in logs["app"].splitlines() if asked in line]
     for event in ("message_received", "message_handled", "message_sent"):
         assert any(event in line for line in way), event
-    assert any("/internal/actions/webhook" in line for line in way)
+    searched = [line for line in logs["actions"].splitlines() if asked in line]
+    assert any("/internal/actions/webhook" in line for line in searched)
     assert any("turn answered" in line for line in logs["bot"].splitlines() if asked in line)
     shown = http.get("/metrics").text
     assert 'hotline_emergencies_total{kind="114"}' in shown
+    shown = httpx.get(f"http://127.0.0.1:{system.stack.actions_port}/metrics").text
     assert "hotline_knowledge_entries" in shown
     for line in shown.splitlines():
         if line.startswith(("hotline_search_seconds_count", "hotline_action_seconds_count")):
