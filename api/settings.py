@@ -93,12 +93,10 @@ class Settings(BaseSettings):
         [], description="Roles that must log in with a one-time code too, comma separated"
     )
     retention_conversation_days: int = Field(
-        730, ge=0, description="Days after which what was said in chats is erased; 0: never"
+        0, ge=0, description="Days after which what was said in chats is erased; 0: never"
     )
     retention_ticket_days: int = Field(
-        1_825,
-        ge=0,
-        description="Days after a ticket's end after which its contact data is erased; 0: never",
+        0, ge=0, description="Days after a ticket's end after which its contact data is erased; 0: never"
     )
     dossier_url: str = Field("", description="Base address of the one-stop system; empty: not connected")
     dossier_token: SecretStr = Field(SecretStr(""), description="Bearer token for the one-stop system")
