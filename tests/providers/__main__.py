@@ -6,11 +6,11 @@ import argparse
 import asyncio
 import os
 import shlex
-import signal
 
 from tests.providers.messenger.server import PlayedMessenger
 from tests.providers.messenger.state import Options as MessengerOptions
 from tests.providers.phone.server import PhonePage, Provider
+from tests.providers.played.command import stopped
 from tests.providers.zalo.server import PlayedZalo
 from tests.providers.zalo.state import Options as ZaloOptions
 
@@ -37,10 +37,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     print("\nStart the system against the played providers, in another terminal:\n")
     print("\n".join([*lines, "  make run"]))
     print(f"\nPhones of people: {page.url}/\nCtrl-C stops the providers.\n", flush=True)
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await stopped.wait()
+    await stopped()
     for played in (page, messenger, zalo):
         await played.stop()
 

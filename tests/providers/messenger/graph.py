@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
 from collections.abc import Awaitable, Callable
@@ -14,6 +13,7 @@ from tests.providers.messenger import rules
 from tests.providers.messenger.rules import RefusalError
 from tests.providers.messenger.state import ALL_FIELDS, Person, State
 from tests.providers.messenger.webhooks import Webhooks
+from tests.providers.played.calls import Call
 
 _LARGEST = 25 * 1024 * 1024
 _VERSIONS = {f"v{number}.0" for number in range(20, 27)}
@@ -50,29 +50,20 @@ class Graph:
         self, work: Handler, *, is_page: bool = True
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
-            faults = self._state.faults
-            if faults.latency_ms:
-                await asyncio.sleep(faults.latency_ms / 1000)
-            if faults.drop_connection and faults.drop_connection != "after":
-                self._note(request, None, None, "dropped")
-                return _dropped(request)
-            if faults.down:
-                self._note(request, None, 503, "down")
-                return web.Response(status=503, text="<html>Sorry, something went wrong.</html>")
+            call = Call(self._state, request, "/" + request.path.split("/", 2)[-1])
+            down = web.Response(status=503, text="<html>Sorry, something went wrong.</html>")
+            if (spoiled := await call.spoiled(down)) is not None:
+                return spoiled
             body: Any = None
             try:
                 body = await self._body(request)
                 used = self._checked(request, is_page=is_page)
                 answer = await work(request, body)
             except RefusalError as refusal:
-                self._note(request, body, refusal.status, refusal.message)
+                call.note(body, refusal.status, refusal.message)
                 used = 1.0 if refusal.code in (4, 613) else 0.0
                 return self._answer(refusal.body(_trace()), refusal.status, used)
-            if faults.drop_connection == "after":
-                self._note(request, body, None, "taken, not answered")
-                return _dropped(request)
-            self._note(request, body, 200, None, answer)
-            return self._answer(answer, 200, used)
+            return call.answered(body, self._answer(answer, 200, used), answer)
 
         return handle
 
@@ -239,25 +230,6 @@ class Graph:
             "X-Business-Use-Case-Usage": json.dumps({self._state.options.page_id: [business]}),
         }
         return web.json_response(body, status=status, headers=headers)
-
-    def _note(
-        self,
-        request: web.Request,
-        body: Any,
-        status: int | None,
-        error: str | None,
-        answer: dict[str, Any] | None = None,
-    ) -> None:
-        shown = body if isinstance(body, dict) else None
-        path = "/" + request.path.split("/", 2)[-1]
-        what = {"method": request.method, "path": path, "status": status, "error": error}
-        self._state.note("call", **what, body=shown, answer=answer)
-
-
-def _dropped(request: web.Request) -> web.StreamResponse:
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()
 
 
 def _trace() -> str:

@@ -7,26 +7,16 @@ import hashlib
 import hmac
 import json
 import secrets
-import time
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 
 from tests.providers.messenger.state import State
+from tests.providers.played import webhooks
+from tests.providers.played.webhooks import Delivery
 
-_AT_ONCE = 100
 _BATCH_WAIT = 0.05
-
-
-@dataclass(slots=True)
-class Delivery:
-    """One body on its way; `forged` ones bear a wrong signature and are not tried again."""
-
-    body: bytes
-    mids: list[str]
-    forged: bool = False
-    tries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,47 +29,23 @@ class Waiting:
     is_late: bool
 
 
-class Webhooks:
-    """Sends what happens to the app's address, one person's events in their order.
+class Webhooks(webhooks.Webhooks[State]):
+    """Sends events of the page, alone or several in one body.
 
     Args:
         state: the page.
     """
 
     def __init__(self, state: State) -> None:
-        self._state = state
-        self._session: aiohttp.ClientSession | None = None
-        self._lines: dict[str, asyncio.Queue[Waiting]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._places = asyncio.Semaphore(_AT_ONCE)
+        super().__init__(state)
         self._batch: list[tuple[str, dict[str, Any]]] = []
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._open = 0
-
-    async def start(self) -> None:
-        """Open the connections."""
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_AT_ONCE))
-
-    async def stop(self) -> None:
-        """Stop; what is under way is left."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._session is not None:
-            await self._session.close()
 
     def tell(self, person: str, item: dict[str, Any], *, where: str = "messaging") -> bool:
         """Deliver an event soon; return False when its signature will be a wrong one."""
         faults = self._state.faults
         forged = self._state.happens(faults.bad_signature_share)
         is_late = not forged and self._state.happens(faults.reorder_share)
-        self._began()
-        line = self._lines.get(person)
-        if line is None:
-            line = self._lines[person] = asyncio.Queue()
-            self._spawn(self._walk(line))
-        line.put_nowait(Waiting(where, item, forged, is_late))
+        self._line_up(person, Waiting(where, item, forged, is_late))
         return not forged
 
     async def tell_now(self, item: dict[str, Any]) -> None:
@@ -107,10 +73,6 @@ class Webhooks:
                 return response.status == 200 and await response.text() == challenge
         except aiohttp.ClientError:
             return False
-
-    async def settled(self) -> None:
-        """Wait until nothing is under way, retries included."""
-        await self._idle.wait()
 
     async def _walk(self, line: asyncio.Queue[Waiting]) -> None:
         """Send one person's events in order; one that is held back goes after the next, or after a while."""
@@ -159,78 +121,13 @@ class Webhooks:
         body = json.dumps({"object": "page", "entry": entries}, ensure_ascii=True).encode()
         return Delivery(body, [_mid(item) for _where, item in items], forged)
 
-    async def _deliver(self, delivery: Delivery) -> None:
-        try:
-            if await self._post(delivery) or delivery.forged:
-                if not delivery.forged and self._state.happens(self._state.faults.repeat_share):
-                    await self._post(delivery, is_repeat=True)
-                return
-            self._began()
-            self._spawn(self._again(delivery))
-        finally:
-            self._ended()
-
-    async def _again(self, delivery: Delivery) -> None:
-        try:
-            options = self._state.options
-            while delivery.tries < options.most_tries:
-                await asyncio.sleep(options.first_retry * 2 ** (delivery.tries - 1))
-                if await self._post(delivery, is_repeat=True):
-                    return
-            self._state.note("webhook_given_up", mids=delivery.mids)
-        finally:
-            self._ended()
-
-    async def _post(self, delivery: Delivery, *, is_repeat: bool = False) -> bool:
-        options = self._state.options
-        if not options.webhook or self._session is None:
-            return True
-        delivery.tries += 1
-        secret = "not the secret" if delivery.forged else options.app_secret
-        headers = {
-            "Content-Type": "application/json",
+    def _headers(self, delivery: Delivery) -> dict[str, str]:
+        secret = "not the secret" if delivery.forged else self._state.options.app_secret
+        return {
             "User-Agent": "facebookexternalua",
             "X-Hub-Signature": f"sha1={_mac(secret, delivery.body, 'sha1')}",
             "X-Hub-Signature-256": f"sha256={_mac(secret, delivery.body, 'sha256')}",
         }
-        started = time.perf_counter()
-        status: int | None = None
-        error = None
-        try:
-            async with (
-                self._places,
-                asyncio.timeout(options.answer_within),
-                self._session.post(options.webhook, data=delivery.body, headers=headers) as response,
-            ):
-                status = response.status
-                await response.read()
-        except (aiohttp.ClientError, TimeoutError) as failed:
-            error = type(failed).__name__
-        self._state.note(
-            "webhook",
-            mids=delivery.mids,
-            body=json.loads(delivery.body),
-            status=status,
-            error=error,
-            ms=round((time.perf_counter() - started) * 1000, 2),
-            forged=delivery.forged,
-            repeat=is_repeat,
-        )
-        return status == 200
-
-    def _began(self) -> None:
-        self._open += 1
-        self._idle.clear()
-
-    def _ended(self) -> None:
-        self._open -= 1
-        if self._open == 0:
-            self._idle.set()
-
-    def _spawn(self, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _mac(secret: str, body: bytes, algorithm: str) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
+from tests.providers.played.server import listen
+
 _HERE = Path(__file__).parent
 _STATIC = Path(__file__).parents[3] / "web" / "static"
 _FILES = {"/": "index.html", "/phone.css": "phone.css", "/phone.js": "phone.js"}
@@ -47,10 +49,7 @@ class PhonePage:
         app.router.add_route("*", "/control/{provider}/{verb}", self._pass_on)
         self._session = aiohttp.ClientSession()
         self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
-        await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.url = await listen(self._runner, port)
 
     async def stop(self) -> None:
         """Stop serving."""

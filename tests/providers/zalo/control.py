@@ -1,45 +1,26 @@
-"""The control side: what people do on their phones, what these show, what goes wrong."""
+"""What people do on their phones at the played Zalo."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
 
+from tests.providers.played import control
+from tests.providers.played.control import MistakeError
 from tests.providers.zalo.oauth import OAuth
 from tests.providers.zalo.open_api import OpenApi
-from tests.providers.zalo.state import Faults, Person, State, small_picture
+from tests.providers.zalo.state import Person, State
 from tests.providers.zalo.webhooks import Webhooks
 
 _KINDS = {
     "image": "image", "gif": "gif", "file": "file", "audio": "audio", "voice": "audio", "video": "video",
     "sticker": "sticker",
 }  # fmt: skip
-_FAULTS: dict[str, tuple[type, ...]] = {
-    "down": (bool,),
-    "latency_ms": (int, float),
-    "error_code": (int, type(None)),
-    "error_times": (int, type(None)),
-    "drop_connection": (bool, str),
-    "repeat_share": (int, float),
-    "reorder_share": (int, float),
-    "bad_signature_share": (int, float),
-    "lose_echo_share": (int, float),
-    "expire_token": (bool,),
-    "hold_refresh": (str, type(None)),
-}
+_COLOUR = (0, 104, 255)
 
 
-class MistakeError(Exception):
-    """The control call makes no sense; its text says why."""
-
-
-class Control:
+class Control(control.Control[State]):
     """Answers /_control/….
 
     Args:
@@ -50,67 +31,27 @@ class Control:
     """
 
     def __init__(self, state: State, webhooks: Webhooks, api: OpenApi, oauth: OAuth) -> None:
-        self._state = state
+        super().__init__(state, _COLOUR)
         self._webhooks = webhooks
         self._api = api
         self._oauth = oauth
 
     def routes(self) -> list[web.RouteDef]:
         """Return the addresses."""
-        return [
-            web.post("/_control/say", self._guarded(self._say)),
-            web.get("/_control/screen", self._guarded(self._screen)),
-            web.get("/_control/users", self._guarded(self._users)),
-            web.post("/_control/faults", self._guarded(self._faults)),
-            web.get("/_control/faults", self._guarded(self._shown_faults)),
-            web.get("/_control/record", self._guarded(self._record)),
-            web.post("/_control/clock", self._guarded(self._clock)),
-            web.get("/_control/tokens", self._guarded(self._tokens)),
-        ]
-
-    def _guarded(
-        self, work: Callable[[web.Request], Awaitable[Any]]
-    ) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def handle(request: web.Request) -> web.Response:
-            given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-            if not hmac.compare_digest(given.encode(), self._state.options.control_token.encode()):
-                return web.json_response({"error": "control token"}, status=401)
-            try:
-                return web.json_response(await work(request))
-            except (MistakeError, ValueError) as mistake:
-                return web.json_response({"error": str(mistake)}, status=400)
-
-        return handle
-
-    async def _say(self, request: web.Request) -> dict[str, Any]:
-        return self.say(await _object(request))
+        return [*super().routes(), web.get("/_control/tokens", self._guarded(self._tokens))]
 
     def say(self, said: dict[str, Any]) -> dict[str, Any]:
         """Do what somebody does: `{"user", "name"?, "text"?, "event"?, "attachments"?, …}`."""
-        user = said.get("user")
-        if not isinstance(user, str) or not user:
-            raise MistakeError('say who: {"user": …}')
-        person = self._state.person(user, said.get("name"))
-        kind = said.get("event", "message")
-        act = getattr(self, f"_on_{kind}", None)
-        if act is None:
-            raise MistakeError(f"no event {kind!r}")
+        person = self._person(said)
+        act = self._act(said)
         events: list[dict[str, Any]] = act(person, said)
         good = [self._webhooks.tell(person.id, event) for event in events]
         mids = [event["message"].get("msg_id") for event in events if isinstance(event.get("message"), dict)]
         return {"mids": mids, "good": all(good)}
 
-    def faults(self) -> dict[str, Any]:
-        """Return what goes wrong now."""
-        return {name: getattr(self._state.faults, name) for name in Faults.__dataclass_fields__}
-
-    def set_faults(self, **given: Any) -> None:
+    def set_faults(self, /, **given: Any) -> None:
         """Let things go wrong, or not any more."""
-        for name, value in given.items():
-            if name not in _FAULTS or not isinstance(value, _FAULTS[name]):
-                raise MistakeError(f"no fault {name!r} with {value!r}")
-        for name, value in given.items():
-            setattr(self._state.faults, name, value)
+        super().set_faults(**given)
         if given.get("expire_token"):
             self._state.expire_tokens()
         if "hold_refresh" in given and given["hold_refresh"] is None:
@@ -212,7 +153,7 @@ class Control:
         return [self._api.from_account(person, "user_seen_message", {"msg_ids": mids})] if mids else []
 
     def _on_reaction(self, person: Person, said: dict[str, Any]) -> list[dict[str, Any]]:
-        mid = said.get("mid") or next((s["mid"] for s in reversed(person.screen) if s["from"] == "page"), "")
+        mid = said.get("mid") or self._last_of_page(person)
         return [self._event(person, "user_reacted_message", {"msg_id": mid, "react_icon": "/-heart"})]
 
     def _on_click_chatnow(self, person: Person, _said: dict[str, Any]) -> list[dict[str, Any]]:
@@ -238,9 +179,6 @@ class Control:
         person.blocked = False
         return []
 
-    def _show(self, person: Person, mid: str, **what: Any) -> None:
-        person.screen.append({"from": "me", "mid": mid, "at": self._state.now().isoformat(), **what})
-
     def _attachment(self, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         kind = given.get("type")
         if kind == "location":
@@ -250,14 +188,7 @@ class Control:
             return "link", {"thumbnail": "", "description": given.get("name", ""), "url": given["url"]}
         if kind not in _KINDS:
             raise MistakeError(f"no attachment {kind!r}")
-        url = given.get("url")
-        content = b""
-        if not url:
-            try:
-                content = base64.b64decode(given.get("data", ""), validate=True) or small_picture()
-            except binascii.Error:
-                raise MistakeError("data is not base64") from None
-            url = self._state.keep_media(content, given.get("content_type", "image/png"))
+        url, content = self._file(given)
         payload: dict[str, Any] = {"url": url}
         if kind in ("image", "gif", "video"):
             payload["thumbnail"] = url
@@ -266,32 +197,6 @@ class Control:
         if kind == "sticker":
             payload["id"] = "18979"
         return _KINDS[kind], payload
-
-    async def _screen(self, request: web.Request) -> list[dict[str, Any]]:
-        user = request.query.get("user", "")
-        person = self._state.people.get(user) or self._state.by_id.get(user)
-        return person.screen if person else []
-
-    async def _users(self, _request: web.Request) -> list[dict[str, Any]]:
-        return [
-            {"user": person.user, "id": person.id, "name": person.name, "items": len(person.screen)}
-            for person in self._state.people.values()
-        ]
-
-    async def _faults(self, request: web.Request) -> dict[str, Any]:
-        self.set_faults(**await _object(request))
-        return self.faults()
-
-    async def _shown_faults(self, _request: web.Request) -> dict[str, Any]:
-        return self.faults()
-
-    async def _record(self, _request: web.Request) -> list[dict[str, Any]]:
-        return list(self._state.record)
-
-    async def _clock(self, request: web.Request) -> dict[str, Any]:
-        given = await _object(request)
-        self._state.offset += timedelta(seconds=float(given.get("forward_seconds", 0)))
-        return {"now": self._state.now().isoformat()}
 
     async def _tokens(self, _request: web.Request) -> dict[str, Any]:
         state = self._state
@@ -302,10 +207,3 @@ class Control:
             "under_way": state.refreshing,
             "refresh_token": state.refresh,
         }
-
-
-async def _object(request: web.Request) -> dict[str, Any]:
-    given = await request.json()
-    if not isinstance(given, dict):
-        raise MistakeError("an object is wanted")
-    return given

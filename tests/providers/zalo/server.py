@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from aiohttp import web
-
+from tests.providers.played.server import PlayedProvider
 from tests.providers.zalo.control import Control
 from tests.providers.zalo.oauth import OAuth
 from tests.providers.zalo.open_api import OpenApi
@@ -13,7 +12,7 @@ from tests.providers.zalo.webhooks import Webhooks
 LARGEST_BODY = 8 * 1024 * 1024
 
 
-class PlayedZalo:
+class PlayedZalo(PlayedProvider):
     """Plays Zalo for one Official Account. Nothing in it knows the app under test but its addresses.
 
     Args:
@@ -27,28 +26,13 @@ class PlayedZalo:
         self.api = OpenApi(self.state, self.webhooks)
         self.oauth = OAuth(self.state)
         self.control = Control(self.state, self.webhooks, self.api, self.oauth)
-        self.url = ""
-        self._runner: web.AppRunner | None = None
-
-    async def start(self, port: int = 0) -> None:
-        """Listen on the loopback; port 0: any that is free."""
-        app = web.Application(client_max_size=LARGEST_BODY)
-        app.add_routes([*self.control.routes(), web.get("/media/{key}", self._media)])
-        app.add_routes([*self.api.routes(), *self.oauth.routes()])
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
-        await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        self.options.public_url = self.url
-        await self.webhooks.start()
+        api = [*self.api.routes(), *self.oauth.routes()]
+        super().__init__(self.state, self.webhooks, self.control, api, LARGEST_BODY)
 
     async def stop(self) -> None:
         """Stop listening and delivering."""
         self.oauth.release()
-        await self.webhooks.stop()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await super().stop()
 
     def settings(self) -> dict[str, str]:
         """Return the settings an app is to be started with."""
@@ -61,9 +45,3 @@ class PlayedZalo:
             "ZALO_OA_ID": options.oa_id,
             "ZALO_OA_SECRET": options.oa_secret,
         }
-
-    async def _media(self, request: web.Request) -> web.Response:
-        found = self.state.media.get(request.match_info["key"])
-        if found is None:
-            raise web.HTTPNotFound
-        return web.Response(body=found[0], content_type=found[1])
