@@ -15,6 +15,7 @@ from aiohttp import web
 from connectors.messenger.signature import proof, verified
 from tests.providers.messenger.server import PlayedMessenger
 from tests.providers.messenger.state import Options
+from tests.providers.played.server import listen
 
 Call = Callable[..., Any]
 
@@ -51,9 +52,7 @@ async def app_under_test() -> AsyncIterator[App]:
     server.router.add_post("/webhook", app.take)
     server.router.add_get("/webhook", app.handshake)
     runner = web.AppRunner(server)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    app.url = f"http://127.0.0.1:{runner.addresses[0][1]}/webhook"
+    app.url = f"{await listen(runner, 0)}/webhook"
     yield app
     await runner.cleanup()
 

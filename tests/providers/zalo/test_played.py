@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from tests.providers.played.server import listen
 from tests.providers.zalo.server import PlayedZalo
 from tests.providers.zalo.state import Options
 
@@ -41,9 +42,7 @@ async def receiver() -> AsyncIterator[Receiver]:
     app = web.Application()
     app.router.add_post("/webhooks/zalo", made.take)
     runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/webhooks/zalo"
+    made.url = f"{await listen(runner, 0)}/webhooks/zalo"
     yield made
     await runner.cleanup()
 
