@@ -111,8 +111,11 @@ def configure(service: str, *, level: str, form: str) -> None:
         level: least level of our own lines; libraries are heard from WARNING on.
         form: "json" or "console".
     """
+    # The same list every time: loggers keep the one they were first used with.
+    processors = structlog.get_config()["processors"]
+    processors[:] = [*shared_processors(service), renderer_of(form)]
     structlog.configure(
-        processors=[*shared_processors(service), renderer_of(form)],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         logger_factory=structlog.PrintLoggerFactory(),
         cache_logger_on_first_use=True,

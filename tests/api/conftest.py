@@ -104,7 +104,7 @@ def make_settings(tmp_path: Path, redis_url: str, bot: PlayedBot) -> Callable[..
             "bot_url": bot.url,
             "internal_token": TOKEN,
             "serve_actions": False,
-            "log_level": "ERROR",
+            "log_level": "INFO",
             **more,
         }
         return Settings(_env_file=None, **values)

@@ -182,7 +182,7 @@ async def test_markup_is_kept_as_text(visitor: Any):
 @pytest.fixture(scope="module")
 def post_anything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[bytes], int]]:
     """Post a body to an app of its own, whose messages nobody works on."""
-    options = {"redis_url": "", "serve_actions": False, "run_worker": False, "log_level": "ERROR"}
+    options = {"redis_url": "", "serve_actions": False, "run_worker": False, "log_level": "INFO"}
     app = create_app(Settings(_env_file=None, data_dir=tmp_path_factory.mktemp("fuzz"), **options))
     services = app.state.services
     headers = {

@@ -52,7 +52,7 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
     Returns what was said back, the code of the closing (None: the page closed it), and how many messages
     were stored.
     """
-    options = {"redis_url": "", "serve_actions": False, "run_worker": False, "log_level": "ERROR"}
+    options = {"redis_url": "", "serve_actions": False, "run_worker": False, "log_level": "INFO"}
     more = {"visitor_messages_per_minute": 10**6, "address_messages_per_minute": 10**6}
     folder = tmp_path_factory.mktemp("frames")
     app = create_app(Settings(_env_file=None, data_dir=folder, **options, **more))

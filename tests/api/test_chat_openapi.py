@@ -64,7 +64,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             bot_url="http://127.0.0.1:1",
             serve_actions=False,
             run_worker=False,
-            log_level="ERROR",
+            log_level="INFO",
             visitor_messages_per_minute=most,
             address_messages_per_minute=most,
             address_sessions_per_minute=most,

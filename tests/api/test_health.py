@@ -76,7 +76,7 @@ async def test_a_bot_whose_model_is_not_loaded_is_down(make_settings: Callable[.
 
 
 async def test_without_the_search_index_it_is_degraded(make_settings: Callable[..., Settings]):
-    settings = make_settings(serve_actions=True, embedding_model="/nowhere/model", log_level="ERROR")
+    settings = make_settings(serve_actions=True, embedding_model="/nowhere/model", log_level="INFO")
     async with opened(settings) as (_app, client):
         response = await client.get("/ready")
     assert response.status_code == 200
