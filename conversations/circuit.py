@@ -109,10 +109,6 @@ class Circuit:
             log.warning("channel_paused", channel=self.channel, state=self.state, reason=result.error)
         return True
 
-    def ask_now(self) -> None:
-        """Let the next look find out at once: something has changed, credentials for instance."""
-        self._probe_at = self._clock.now()
-
     def _open(self, state: State, pause: timedelta) -> None:
         self.state = state
         self._probe_at = self._clock.now() + pause

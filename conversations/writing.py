@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,9 +16,6 @@ from database.base import new_id
 from vntext.masking import mask_personal
 
 PREVIEW_LENGTH = 200
-
-CapabilitiesOf = Callable[[str], Capabilities]
-"""What a channel can show, by its name."""
 
 
 def outbound_rows(

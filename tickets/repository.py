@@ -84,12 +84,6 @@ async def find_of_conversation(
     return list((await session.scalars(statement)).all())
 
 
-async def find_of_phone(session: AsyncSession, phone: str, limit: int) -> list[TicketRow]:
-    """Return the tickets of a phone number, newest first."""
-    statement = select(TicketRow).where(TicketRow.phone == phone).order_by(TicketRow.code.desc()).limit(limit)
-    return list(await session.scalars(statement))
-
-
 async def survivor(session: AsyncSession, row: TicketRow) -> TicketRow:
     """Return the ticket that goes on in place of a merged one; one that is not merged itself."""
     chain = select(TicketRow.id, TicketRow.merged_into).where(TicketRow.id == row.id).cte(recursive=True)

@@ -114,12 +114,6 @@ class TicketService:
         """Return the tickets opened from a conversation, newest first."""
         return await self._of_conversation(conversation_id, None, limit)
 
-    async def of_phone(self, phone: str, *, limit: int = 20) -> list[Ticket]:
-        """Return all tickets of a phone number, newest first: for the desk, never for a citizen."""
-        async with self._database.read() as session:
-            rows = await repository.find_of_phone(session, phone, limit)
-        return [Ticket.model_validate(row) for row in rows]
-
     async def page(self, wanted: TicketFilter, *, before: str | None = None, limit: int = 50) -> TicketPage:
         """Return tickets, newest first.
 

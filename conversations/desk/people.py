@@ -101,12 +101,7 @@ class People:
             ConversationNotFoundError: there is no such conversation.
         """
         async with self._database.read() as session:
-            view = await core_repository.find(session, conversation_id)
-            if view is None:
-                raise ConversationNotFoundError
-            own = [conversation_id]
-            if view.person_id is not None:
-                own = await repository.members(session, view.person_id)
+            own = await self._own(session, conversation_id)
             phones = {contact.phone for contact in await repository.contacts(session, own)}
             shared = await repository.contacts_by_phone(session, sorted(phones), _MOST)
             others = [contact for contact in shared if contact.conversation_id not in own]
@@ -150,12 +145,7 @@ class People:
             ConversationNotFoundError: there is no such conversation.
         """
         async with self._database.read() as session:
-            view = await core_repository.find(session, conversation_id)
-            if view is None:
-                raise ConversationNotFoundError
-            ids = [conversation_id]
-            if view.person_id is not None:
-                ids = await repository.members(session, view.person_id)
+            ids = await self._own(session, conversation_id)
             return await repository.messages(session, ids, before=before, limit=max(1, min(limit, 200)))
 
     async def merge(self, conversation_ids: Sequence[str], operator_id: str, *, reason: str) -> Merge:
@@ -227,6 +217,15 @@ class People:
             await self._events.publish(DESK, type="changed", conversation=row["id"])
         assert undone is not None
         return undone
+
+    async def _own(self, session: AsyncSession, conversation_id: str) -> list[str]:
+        """Return the conversations of one's person, the conversation itself where it stands alone."""
+        view = await core_repository.find(session, conversation_id)
+        if view is None:
+            raise ConversationNotFoundError
+        if view.person_id is None:
+            return [conversation_id]
+        return await repository.members(session, view.person_id)
 
     async def _with_members(self, session: AsyncSession, ids: Sequence[str]) -> list[str]:
         views: list[ConversationView] = await desk_repository.views(session, ids)

@@ -129,7 +129,7 @@ async def take_over(
 ) -> Response:
     """Take a conversation that somebody else holds."""
     done = services.desk.claim(conversation_id, session.user.id, take_over=True, reason=reason)
-    return await _changed(services, session, conversation_id, first, "take_over", done)
+    return await changed(services, session, conversation_id, first, "take_over", done)
 
 
 def _change(name: str, of: Callable[[Services], Callable[..., Awaitable[Any]]], **more: Any) -> None:
@@ -143,7 +143,7 @@ def _change(name: str, of: Callable[[Services], Callable[..., Awaitable[Any]]], 
         reason: Reason = "",
     ) -> Response:
         done = of(services)(conversation_id, session.user.id, reason=reason, **more)
-        return await _changed(services, session, conversation_id, first, name.replace("-", "_"), done)
+        return await changed(services, session, conversation_id, first, name.replace("-", "_"), done)
 
     router.add_api_route(f"/conversations/{{conversation_id}}/{name}", change, methods=["POST"], name=name)
 
@@ -172,7 +172,7 @@ async def _opened(services: Services, session: SessionInfo, conversation_id: str
     return {**context, "opened": conversation_id}
 
 
-async def _changed(
+async def changed(
     services: Services,
     session: SessionInfo,
     conversation_id: str,

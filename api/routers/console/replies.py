@@ -11,14 +11,12 @@ from starlette.responses import JSONResponse, Response
 from accounts.access import Action
 from accounts.schemas import SessionInfo
 from api.access import ServicesHere, changing, seeing
-from api.routers.console import opened
-from api.routers.console.conversations import held_by_other
+from api.routers.console.conversations import changed
 from api.services import Services
 from api.uploads import read_upload
 from conversations.desk.calls import PHONE
 from conversations.desk.canned import filled
 from conversations.desk.service import files_of
-from conversations.errors import HeldByOtherError
 from conversations.schemas import ConversationView
 from database.clock import local
 from vntext.catalogue import say
@@ -62,7 +60,7 @@ async def reply(
     else:
         attachments = await services.media.attach(files_of(me), files)
         done = services.desk.reply(conversation_id, me, text, key=key, attachments=attachments)
-    return await _written(services, session, conversation_id, first, "reply", done)
+    return await changed(services, session, conversation_id, first, "reply", done)
 
 
 @router.post("/conversations/{conversation_id}/heard")
@@ -76,7 +74,7 @@ async def heard(
 ) -> Response:
     """Write down what a caller said."""
     done = services.core.calls.note(conversation_id, session.user.id, text, key=key)
-    return await _written(services, session, conversation_id, first, "heard", done)
+    return await changed(services, session, conversation_id, first, "heard", done)
 
 
 @router.post("/conversations/{conversation_id}/note")
@@ -90,7 +88,7 @@ async def note(
 ) -> Response:
     """Note something for colleagues; nothing of it reaches the citizen."""
     done = services.core.notes.add(conversation_id, session.user.id, text, key=key)
-    return await _written(services, session, conversation_id, first, "note", done)
+    return await changed(services, session, conversation_id, first, "note", done)
 
 
 @router.get("/conversations/{conversation_id}/canned")
@@ -113,19 +111,3 @@ async def _values(services: Services, session: SessionInfo, conversation: Conver
         "kenh": say(f"console.channel.{conversation.channel}"),
         "ngay": local(services.clock.now()).strftime("%d/%m/%Y"),
     }
-
-
-async def _written(
-    services: Services,
-    session: SessionInfo,
-    conversation_id: str,
-    first: int,
-    what: str,
-    done: Awaitable[Any],
-) -> Response:
-    try:
-        await done
-    except HeldByOtherError as held:
-        return await held_by_other(services, held)
-    await services.accounts.record(session.user.id, f"conversation.{what}", conversation_id)
-    return await opened.thread_part(services, session, conversation_id, first=first)
