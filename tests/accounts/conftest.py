@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
@@ -11,9 +10,7 @@ import accounts.models
 from accounts.parts import Rules
 from accounts.schemas import OpenedSession, User, Visit
 from accounts.service import AccountService
-from database.base import new_id
-from database.engine import Database, sqlite_url
-from deploy.local.postgres import PrivatePostgres
+from database.engine import Database
 
 PASSWORD = "sông Ba mùa nước nổi"
 OFFICE = Visit("10.0.0.1")
@@ -36,20 +33,10 @@ def cheap_hasher() -> PasswordHasher:
     return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
-@pytest.fixture(scope="session")
-def accounts_postgres() -> Iterator[PrivatePostgres]:
-    with PrivatePostgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
     """Each test runs on both databases."""
-    url = sqlite_url(tmp_path / "1022.sqlite3")
-    if request.param == "postgresql":
-        server: PrivatePostgres = request.getfixturevalue("accounts_postgres")
-        url = server.create(new_id())
-    opened = Database(url)
+    opened = Database(database_url)
     await opened.create_all()
     yield opened
     await opened.close()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -15,28 +12,13 @@ from sqlalchemy import Connection, text
 import accounts.models
 import database.personal_data
 from api.startup import migrate_alone, migrations
-from database.base import Base, new_id
-from database.engine import Database, sqlite_url
-from deploy.local.postgres import PrivatePostgres
+from database.base import Base
+from database.engine import Database
 
 _TABLES = {
     *(row.__tablename__ for row in vars(accounts.models).values() if hasattr(row, "__tablename__")),
     database.personal_data.ErasureRow.__tablename__,
 }
-
-
-@pytest.fixture(scope="module")
-def migration_postgres() -> Iterator[PrivatePostgres]:
-    with PrivatePostgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return sqlite_url(tmp_path / "1022.sqlite3")
-    server: PrivatePostgres = request.getfixturevalue("migration_postgres")
-    return server.create(new_id())
 
 
 def to(revision: str, *, back: bool = False) -> Any:
@@ -73,8 +55,8 @@ async def add_as_the_version_before(store: Database) -> None:
         )
 
 
-async def test_it_goes_forward_and_back_and_the_version_before_works_on_it(url: str):
-    store = Database(url)
+async def test_it_goes_forward_and_back_and_the_version_before_works_on_it(database_url: str):
+    store = Database(database_url)
     await migrate_alone(store, to("0004"))
     await add_as_the_version_before(store)
     await migrate_alone(store, to("0005"))

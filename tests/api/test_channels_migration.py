@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from api.startup import migrations
-from database.base import Base, new_id
-from database.engine import Database, sqlite_url
-from deploy.local.postgres import PrivatePostgres
+from database.base import Base
+from database.engine import Database
 
 _TABLES = {"early_signs", "channel_events", "media_fetches", "channel_health", "channel_hours"}
 _COLUMNS = {"last_heard_at", "unfollowed_at", "delivered_at", "read_at", "withdrawn_at"}
-
-
-@pytest.fixture(scope="module")
-def channels_postgres() -> Iterator[PrivatePostgres]:
-    with PrivatePostgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def channels_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return sqlite_url(tmp_path / "1022.sqlite3")
-    server: PrivatePostgres = request.getfixturevalue("channels_postgres")
-    return server.create(new_id())
 
 
 def step(connection: Connection, move: Any, revision: str) -> None:
@@ -52,8 +34,8 @@ def differences(connection: Connection) -> list[Any]:
     ]
 
 
-async def test_the_step_goes_up_and_down(channels_url: str):
-    database = Database(channels_url)
+async def test_the_step_goes_up_and_down(database_url: str):
+    database = Database(database_url)
     for revision, move in (("0004", command.upgrade), ("0003", command.downgrade), ("0004", command.upgrade)):
         async with database.engine.execution_options(writes=True).begin() as connection:
             await connection.run_sync(step, move, revision)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,9 +24,8 @@ from conversations.media.service import Media
 from conversations.media.service import Person as Sender
 from conversations.models import ConversationRow, MessageRow
 from database.base import new_id
-from database.engine import Database, sqlite_url
+from database.engine import Database
 from database.personal_data import Found
-from deploy.local.postgres import PrivatePostgres
 from tickets.models import TicketEventRow, TicketRow
 from vntext.catalogue import say
 
@@ -147,20 +146,10 @@ def _table_names(connection: Any) -> list[str]:
     return list(connection.dialect.get_table_names(connection))
 
 
-@pytest.fixture(scope="module")
-def privacy_postgres() -> Iterator[PrivatePostgres]:
-    with PrivatePostgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def office(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Office]:
+@pytest.fixture
+async def office(database_url: str, tmp_path: Path) -> AsyncIterator[Office]:
     """Each test runs on both databases."""
-    url = sqlite_url(tmp_path / "1022.sqlite3")
-    if request.param == "postgresql":
-        server: PrivatePostgres = request.getfixturevalue("privacy_postgres")
-        url = server.create(new_id())
-    database, clock = Database(url), HandClock()
+    database, clock = Database(database_url), HandClock()
     await prepare_database(database)
     media = Media(database, clock, tmp_path / "files")
     accounts = AccountService(database, clock)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -57,23 +57,9 @@ asyncio.run(main())
 """
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PrivatePostgres]:
-    with PrivatePostgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return sqlite_url(tmp_path / "test.sqlite3")
-    server: PrivatePostgres = request.getfixturevalue("postgres")
-    return server.create(new_id())
-
-
 @pytest.fixture
-async def database(url: str) -> AsyncIterator[Database]:
-    opened = Database(url)
+async def database(database_url: str) -> AsyncIterator[Database]:
+    opened = Database(database_url)
     yield opened
     await opened.close()
 
@@ -128,8 +114,8 @@ async def test_a_database_from_nothing_is_what_the_models_say(database: Database
     assert await revision(database) == known_revisions()[0]
 
 
-async def test_several_processes_may_start_at_once(database: Database, url: str) -> None:
-    others = [Database(url) for _ in range(3)]
+async def test_several_processes_may_start_at_once(database: Database, database_url: str) -> None:
+    others = [Database(database_url) for _ in range(3)]
     await asyncio.gather(*(prepare_database(each) for each in [database, *others]))
     assert await revision(database) == known_revisions()[0]
     for other in others:
@@ -137,10 +123,10 @@ async def test_several_processes_may_start_at_once(database: Database, url: str)
 
 
 async def test_messages_are_received_while_the_schema_changes(
-    core: ConversationCore, database: Database, url: str, tmp_path: Path
+    core: ConversationCore, database: Database, database_url: str, tmp_path: Path
 ) -> None:
     folder = steps(tmp_path / "steps")
-    migrating = await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE, url, str(folder))
+    migrating = await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE, database_url, str(folder))
     ended: asyncio.Task[int] = asyncio.create_task(migrating.wait())
     acknowledged: list[str] = []
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from connectors.credentials import UNREADABLE, ChannelCredentials, Credentials
-from database.base import new_id
-from database.engine import Database, sqlite_url
-from deploy.local.postgres import PrivatePostgres
+from database.engine import Database
 
 NOW = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)
 
@@ -27,19 +24,9 @@ class StandingClock:
         return self.time
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PrivatePostgres]:
-    with PrivatePostgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        url = sqlite_url(tmp_path / "test.sqlite3")
-    else:
-        url = request.getfixturevalue("postgres").create(new_id())
-    opened = Database(url)
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    opened = Database(database_url)
     await opened.create_all()
     yield opened
     await opened.close()

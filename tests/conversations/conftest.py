@@ -20,9 +20,7 @@ from conversations.bot_client import BotClient
 from conversations.core import ConversationCore
 from conversations.redis_link import RedisLink
 from conversations.schemas import Capabilities, InboundMessage, OutboundMessage, SendResult
-from database.base import new_id
-from database.engine import Database, sqlite_url
-from deploy.local.postgres import PrivatePostgres
+from database.engine import Database
 
 TOKEN = "internal"
 
@@ -192,21 +190,6 @@ def clock() -> HandClock:
 @pytest.fixture
 def provider() -> Provider:
     return Provider()
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PrivatePostgres]:
-    with PrivatePostgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Each test runs on both databases."""
-    if request.param == "sqlite":
-        return sqlite_url(tmp_path / "test.sqlite3")
-    server: PrivatePostgres = request.getfixturevalue("postgres")
-    return server.create(new_id())
 
 
 @pytest.fixture

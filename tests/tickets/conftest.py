@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from accounts.schemas import User
 from database.base import new_id
-from database.engine import Database, sqlite_url
-from deploy.local.postgres import PrivatePostgres
+from database.engine import Database
 from tickets.desk import Click, TicketDesk
 from tickets.follow import TicketFollow
 from tickets.notices import Notice
@@ -39,20 +37,10 @@ def clock() -> FixedClock:
     return FixedClock(datetime(2026, 11, 20, 3, 0, tzinfo=UTC))
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PrivatePostgres]:
-    with PrivatePostgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
     """Each test runs on both databases."""
-    if request.param == "sqlite":
-        opened = Database(sqlite_url(tmp_path / "1022.sqlite3"))
-    else:
-        server: PrivatePostgres = request.getfixturevalue("postgres")
-        opened = Database(server.create(new_id()))
+    opened = Database(database_url)
     await prepare(opened)
     yield opened
     await opened.close()

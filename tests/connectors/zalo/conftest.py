@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from connectors.credentials import ChannelCredentials
 from connectors.zalo.channel import ZaloChannel, build_zalo
 from connectors.zalo.settings import ZaloSettings
-from database.base import new_id
-from database.engine import Database, sqlite_url
-from deploy.local.postgres import PrivatePostgres
+from database.engine import Database
 from tests.providers.zalo.server import PlayedZalo
 from tests.providers.zalo.state import Options, challenge_of
 
@@ -34,23 +31,9 @@ class ShiftedClock:
         self.offset += timedelta(**span)
 
 
-@pytest.fixture(scope="module")
-def zalo_postgres() -> Iterator[PrivatePostgres]:
-    with PrivatePostgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def zalo_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return sqlite_url(tmp_path / "zalo.sqlite3")
-    server: PrivatePostgres = request.getfixturevalue("zalo_postgres")
-    return server.create(new_id())
-
-
 @pytest.fixture
-async def zalo_database(zalo_database_url: str) -> AsyncIterator[Database]:
-    opened = Database(zalo_database_url)
+async def zalo_database(database_url: str) -> AsyncIterator[Database]:
+    opened = Database(database_url)
     await opened.create_all()
     yield opened
     await opened.close()

@@ -213,8 +213,8 @@ async def test_a_process_whose_lease_ran_out_still_stores_its_pair(
     assert (now.state, now.error, now.values["refresh_token"]) == ("ok", None, played.state.refresh)
 
 
-async def test_two_processes_never_renew_at_once_and_never_lose_a_pair(zalo_database_url: str):
-    verdict = await race(zalo_database_url, 100)
+async def test_two_processes_never_renew_at_once_and_never_lose_a_pair(database_url: str):
+    verdict = await race(database_url, 100)
     assert (verdict.refreshes, verdict.version) == (100, 101)
     assert (verdict.most_at_once, verdict.used_again) == (1, 0)
     assert verdict.state == "ok" and verdict.pair_is_current
@@ -222,7 +222,7 @@ async def test_two_processes_never_renew_at_once_and_never_lose_a_pair(zalo_data
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 async def test_a_process_killed_while_it_renews(
-    zalo_database_url: str,
+    database_url: str,
     zalo_database: Database,
     played: PlayedZalo,
     zalo_clock: ShiftedClock,
@@ -234,7 +234,7 @@ async def test_a_process_killed_while_it_renews(
     values = {"access_token": pair["access_token"], "refresh_token": pair["refresh_token"]}
     await credentials.put("zalo", account="OA", values=values, expires_at=None)
     played.control.set_faults(hold_refresh=moment)
-    worker = await asyncio.create_subprocess_exec(*worker_command(played.url, zalo_database_url, 2), cwd=ROOT)
+    worker = await asyncio.create_subprocess_exec(*worker_command(played.url, database_url, 2), cwd=ROOT)
     await under_way(played)
     worker.kill()
     await worker.wait()
