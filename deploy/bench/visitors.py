@@ -34,6 +34,8 @@ class Visitor:
     http: aiohttp.ClientSession
     url: str
     token: str = ""
+    listening: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while the event stream is open."""
     answered: asyncio.Event = field(default_factory=asyncio.Event)
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     answers: int = 0
@@ -52,6 +54,7 @@ class Visitor:
         timeout = aiohttp.ClientTimeout(total=None)
         parameters = {"token": self.token}
         async with self.http.get(f"{self.url}/chat/events", params=parameters, timeout=timeout) as stream:
+            self.listening.set()
             async for line in stream.content:
                 is_message = line.startswith(b"data: ") and b'"author"' in line
                 if is_message and json.loads(line[6:])["author"] != "citizen":
@@ -125,6 +128,8 @@ async def open_chats(url: str, count: int) -> AsyncIterator[list[Visitor]]:
             await asyncio.gather(*(chat.open() for chat in chats[first : first + 50]))
         listeners = [asyncio.create_task(chat.listen()) for chat in chats]
         try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await asyncio.gather(*(chat.listening.wait() for chat in chats))
             yield chats
         finally:
             for listener in listeners:
