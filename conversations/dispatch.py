@@ -145,7 +145,9 @@ class Dispatcher:
         text = fragments.joined_text(job.group)
         payload: dict[str, Any] = job.head["payload"] or {}
         postback: str | None = payload.get("postback")
-        if postback is None and (emergency := replies.emergency(text)) is not None:
+        # A message alone was looked at when it was received: only pieces may say it together.
+        is_joined = postback is None and len(job.group) > 1
+        if is_joined and (emergency := replies.emergency(text)) is not None:
             return emergency
         owner = job.conversation["owner"]
         if owner == "person":

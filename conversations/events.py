@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,8 +32,12 @@ _QUEUE_LIMIT = 200
 _RECONNECT_SECONDS = 1.0
 _GATHER_SECONDS = 0.01
 _MARK_LENGTH = 12
+_ALONE_SECONDS = 1.0
+"""How long it is believed that no other process listens."""
 
 Event = dict[str, Any]
+Gathered = list[tuple[tuple[str, ...], Event]]
+"""Events with their topics."""
 
 
 class LiveEvents:
@@ -48,8 +53,10 @@ class LiveEvents:
         self._origin = new_id()[:_MARK_LENGTH]
         self._queues: dict[str, set[asyncio.Queue[Event]]] = defaultdict(set)
         self._listener: asyncio.Task[None] | None = None
-        self._gathered: list[tuple[tuple[str, ...], Event]] = []
+        self._gathered: Gathered = []
         self._sender: asyncio.Task[None] | None = None
+        self._is_listening = False
+        self._alone_until = 0.0
 
     def start(self) -> None:
         """Begin to listen to the other processes."""
@@ -73,7 +80,7 @@ class LiveEvents:
     def tell(self, topics: tuple[str, ...], event: Event) -> None:
         """Do the same, as a plain call inside the running loop."""
         self._deliver(topics, event)
-        if not self._redis.is_up:
+        if not self._redis.is_up or time.monotonic() < self._alone_until:
             return
         self._gathered.append((topics, event))
         if self._sender is None:
@@ -88,8 +95,14 @@ class LiveEvents:
     async def _send(self) -> None:
         gathered, self._gathered = self._gathered, []
         if gathered:
-            body = self._origin + json.dumps(gathered, ensure_ascii=False)
-            await self._redis.call(lambda client: client.publish(self._channel, body))
+            await self._redis.call(lambda client: self._publish(client, gathered))
+
+    async def _publish(self, client: RedisClient, gathered: Gathered) -> None:
+        body = self._origin + json.dumps(gathered, ensure_ascii=False)
+        heard = await client.publish(self._channel, body)
+        # One process with its worker inside is the usual case: telling nobody would cost as much as telling.
+        is_alone = heard <= self._is_listening
+        self._alone_until = time.monotonic() + _ALONE_SECONDS if is_alone else 0.0
 
     @asynccontextmanager
     async def subscribe(self, topic: str) -> AsyncIterator[asyncio.Queue[Event]]:
@@ -119,15 +132,22 @@ class LiveEvents:
             except UNAVAILABLE as error:
                 log.debug("live_events_disconnected", error=type(error).__name__)
             finally:
+                self._is_listening = False
                 with contextlib.suppress(*UNAVAILABLE):
                     await client.aclose()
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _read(self, client: RedisClient) -> None:
-        async with client.pubsub(ignore_subscribe_messages=True) as pubsub:
+        async with client.pubsub() as pubsub:
             await pubsub.subscribe(self._channel)
             async for note in pubsub.listen():
+                if note["type"] == "subscribe":
+                    self._is_listening = True
+                    # Whoever believes to be alone hears that this is over.
+                    await self._redis.call(lambda client: self._publish(client, []))
+                    continue
                 body: str = note["data"]
                 if not body.startswith(self._origin):
+                    self._alone_until = 0.0
                     for topics, event in json.loads(body[_MARK_LENGTH:]):
                         self._deliver(topics, event)

@@ -166,6 +166,26 @@ _CLAIM_SEND = (
     .returning(CONVERSATIONS)
 )
 _HOLDS_SEND = update(CONVERSATIONS).where(C.id == _WHICH, C.send_claim == bindparam("held"))
+_HELD = MESSAGES.alias("held")
+_UNCLAIMED = (
+    select(M.conversation_id)
+    .join(CONVERSATIONS, C.id == M.conversation_id)
+    .where(
+        IS_OPEN,
+        _IS_UNHANDLED,
+        M.created_at < bindparam("before", type_=UtcDateTime()),
+        or_(C.work_until.is_(None), C.work_until < _NOW),
+        # Of what is held for a moment whoever holds it tells.
+        ~exists().where(
+            _HELD.c.conversation_id == M.conversation_id,
+            _HELD.c.state == "received",
+            _HELD.c.next_attempt_at > _NOW,
+        ),
+    )
+    .group_by(M.conversation_id)
+    .order_by(func.min(M.created_at))
+    .limit(bindparam("limit"))
+)
 
 
 async def claim_work(
@@ -220,27 +240,8 @@ async def drop_claims(session: AsyncSession, held: Sequence[str]) -> None:
 
 async def unclaimed_work(session: AsyncSession, before: datetime, now: datetime, limit: int) -> list[str]:
     """Return conversations with inbound messages older than `before` that nobody works on, oldest first."""
-    held = MESSAGES.alias("held")
-    query = (
-        select(M.conversation_id)
-        .join(CONVERSATIONS, C.id == M.conversation_id)
-        .where(
-            IS_OPEN,
-            _IS_UNHANDLED,
-            M.created_at < before,
-            or_(C.work_until.is_(None), C.work_until < now),
-            # Of what is held for a moment whoever holds it tells.
-            ~exists().where(
-                held.c.conversation_id == M.conversation_id,
-                held.c.state == "received",
-                held.c.next_attempt_at > now,
-            ),
-        )
-        .group_by(M.conversation_id)
-        .order_by(func.min(M.created_at))
-        .limit(limit)
-    )
-    return list((await session.execute(query)).scalars())
+    given = {"before": before, "now": now, "limit": limit}
+    return list((await session.execute(_UNCLAIMED, given)).scalars())
 
 
 # --- messages -----------------------------------------------------------------------------------------------

@@ -13,9 +13,30 @@ from conversations.intake_models import EarlySignRow
 from conversations.models import IS_OPEN
 from conversations.reasons import IN_DOUBT
 from conversations.repository import MESSAGES, C, M, Row
+from database.base import UtcDateTime
 
 _SIGNS = cast(Table, EarlySignRow.__table__)
 S = _SIGNS.c
+
+_HEAD = (
+    select(M.conversation_id, func.min(M.sequence).label("sequence"))
+    .where(IS_OPEN, M.state == "pending")
+    .group_by(M.conversation_id)
+    .subquery()
+)
+_NOW = bindparam("now", type_=UtcDateTime())
+_WAITING = (
+    select(M.conversation_id)
+    .join(_HEAD, and_(_HEAD.c.conversation_id == M.conversation_id, _HEAD.c.sequence == M.sequence))
+    .join(C.id.table, C.id == M.conversation_id)
+    .where(
+        M.created_at < bindparam("before", type_=UtcDateTime()),
+        or_(M.next_attempt_at.is_(None), M.next_attempt_at <= _NOW),
+        or_(C.send_until.is_(None), C.send_until < _NOW),
+    )
+    .order_by(M.created_at)
+    .limit(bindparam("limit"))
+)
 
 
 async def waiting(
@@ -37,29 +58,13 @@ async def waiting(
         only: of this channel.
         without: not of these channels.
     """
-    head = (
-        select(M.conversation_id, func.min(M.sequence).label("sequence"))
-        .where(IS_OPEN, M.state == "pending")
-        .group_by(M.conversation_id)
-        .subquery()
-    )
-    query = (
-        select(M.conversation_id)
-        .join(head, and_(head.c.conversation_id == M.conversation_id, head.c.sequence == M.sequence))
-        .join(C.id.table, C.id == M.conversation_id)
-        .where(
-            M.created_at < before,
-            or_(M.next_attempt_at.is_(None), M.next_attempt_at <= now),
-            or_(C.send_until.is_(None), C.send_until < now),
-        )
-        .order_by(M.created_at)
-        .limit(limit)
-    )
+    query = _WAITING
     if only is not None:
         query = query.where(M.channel == only)
     if without:
         query = query.where(M.channel.not_in(list(without)))
-    return list((await session.execute(query)).scalars())
+    given = {"before": before, "now": now, "limit": limit}
+    return list((await session.execute(query, given)).scalars())
 
 
 async def end_pauses(session: AsyncSession, channel: str) -> None:

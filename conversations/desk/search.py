@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import structlog
@@ -35,7 +36,7 @@ _OVERLAP = timedelta(minutes=10)
 _BATCH_CONVERSATIONS = 50
 _BATCH_MESSAGES = 200
 _BATCH_TICKETS = 100
-_PAUSE_SECONDS = 1.0
+_PAUSE_SECONDS = 2.0
 _BUSY_PAUSE_SECONDS = 0.02
 _LOOKED_AT = 4
 """Documents looked at for each conversation wanted: several messages of one may have the words."""
@@ -119,15 +120,13 @@ class Search:
             if until is None:
                 return 0
             rows = await repository.behind(session, until, _BATCH_CONVERSATIONS)
-            documents: list[dict[str, Any]] = []
-            reached: dict[str, int] = {}
-            for row in rows:
-                room = _BATCH_MESSAGES - len(documents)
-                if room <= 0:
-                    break
-                messages = await repository.unsearched(session, row["id"], row["searched"], room)
-                documents += [_document("message", m["id"], row["id"], m["text"]) for m in messages]
-                reached[row["id"]] = messages[-1]["sequence"]
+            conversations = [row["id"] for row in rows]
+            messages = await repository.unsearched(session, conversations, _BATCH_MESSAGES) if rows else []
+            # What is found comes in the order of the index.
+            in_time = sorted(messages, key=itemgetter("created_at"))
+            documents = [_document("message", m["id"], m["conversation_id"], m["text"]) for m in in_time]
+            # The last of each conversation counts: they come in order.
+            reached = {message["conversation_id"]: message["sequence"] for message in messages}
             await repository.add(session, [each for each in documents if each["words"]])
             await repository.set_searched(session, reached)
             behind = rows[0]["last_activity_at"] if rows else now

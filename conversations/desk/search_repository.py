@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Select,
     Table,
@@ -32,6 +33,7 @@ from conversations.desk.models import SearchDocumentRow, SearchedConversationRow
 from conversations.desk.words import Wanted
 from conversations.repository import CONVERSATIONS, C, M, Row, conversation_view
 from conversations.schemas import ConversationView
+from database.base import UtcDateTime
 from tickets.models import TicketRow
 
 DOCUMENTS = cast(Table, SearchDocumentRow.__table__)
@@ -216,15 +218,48 @@ async def ticket_lines(session: AsyncSession, ticket_ids: Sequence[str]) -> dict
 
 # --- keeping ------------------------------------------------------------------------------------------------
 
+# Asked every second or two: built once.
+_LIMIT: BindParameter[int] = bindparam("limit")
+_SINCE = bindparam("since", type_=UtcDateTime())
+_IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
+_UNTIL = (
+    select(_PROGRESS.c.until)
+    .where(_PROGRESS.c.source == bindparam("source"))
+    .with_for_update(skip_locked=True)
+)
+_REACHED = func.coalesce(S.sequence, 0)
+_BEHIND = (
+    select(C.id, C.last_activity_at)
+    .join(_SEARCHED, S.conversation_id == C.id, isouter=True)
+    .where(C.last_activity_at >= _SINCE, C.next_sequence - 1 > _REACHED)
+    .order_by(C.last_activity_at)
+    .limit(_LIMIT)
+)
+_UNSEARCHED = (
+    select(M.id, M.conversation_id, M.sequence, M.text, M.created_at)
+    .join(_SEARCHED, S.conversation_id == M.conversation_id, isouter=True)
+    .where(M.conversation_id.in_(_IDS), M.sequence > _REACHED)
+    .order_by(M.conversation_id, M.sequence)
+    .limit(_LIMIT)
+)
+_NEW_TICKETS = (
+    select(T.id, T.conversation_id, T.code, T.name, T.phone, T.content, T.place, T.opened_at)
+    .where(T.opened_at >= _SINCE, ~select(D.id).where(D.kind == "ticket", D.ref == T.id).exists())
+    .order_by(T.opened_at)
+    .limit(_LIMIT)
+)
+
 
 async def lock_progress(session: AsyncSession, source: str, beginning: datetime) -> datetime | None:
     """Return until when a source is in the index, locked; None while another process is at it."""
+    until: datetime | None = (await session.execute(_UNTIL, {"source": source})).scalar_one_or_none()
+    if until is not None:
+        return until
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
     await session.execute(
         dialect.insert(_PROGRESS).on_conflict_do_nothing().values(source=source, until=beginning)
     )
-    query = select(_PROGRESS.c.until).where(_PROGRESS.c.source == source).with_for_update(skip_locked=True)
-    until: datetime | None = (await session.execute(query)).scalar_one_or_none()
+    until = (await session.execute(_UNTIL, {"source": source})).scalar_one_or_none()
     return until
 
 
@@ -235,25 +270,13 @@ async def set_progress(session: AsyncSession, source: str, until: datetime) -> N
 
 async def behind(session: AsyncSession, since: datetime, limit: int) -> list[Row]:
     """Return conversations active since a moment with messages that are not in the index, oldest first."""
-    query = (
-        select(C.id, C.last_activity_at, func.coalesce(S.sequence, 0).label("searched"))
-        .join(_SEARCHED, S.conversation_id == C.id, isouter=True)
-        .where(C.last_activity_at >= since, func.coalesce(S.sequence, 0) < C.next_sequence - 1)
-        .order_by(C.last_activity_at)
-        .limit(limit)
-    )
-    return list((await session.execute(query)).mappings())
+    return list((await session.execute(_BEHIND, {"since": since, "limit": limit})).mappings())
 
 
-async def unsearched(session: AsyncSession, conversation_id: str, after: int, limit: int) -> list[Row]:
-    """Return messages after a sequence, oldest first."""
-    query = (
-        select(M.id, M.conversation_id, M.sequence, M.text, M.author)
-        .where(M.conversation_id == conversation_id, M.sequence > after)
-        .order_by(M.sequence)
-        .limit(limit)
-    )
-    return list((await session.execute(query)).mappings())
+async def unsearched(session: AsyncSession, conversation_ids: Sequence[str], limit: int) -> list[Row]:
+    """Return messages of conversations that are not in the index, in each conversation oldest first."""
+    given = {"ids": list(conversation_ids), "limit": limit}
+    return list((await session.execute(_UNSEARCHED, given)).mappings())
 
 
 async def add(session: AsyncSession, documents: Sequence[dict[str, Any]]) -> None:
@@ -292,11 +315,4 @@ async def set_searched(session: AsyncSession, reached: dict[str, int]) -> None:
 
 async def tickets_since(session: AsyncSession, since: datetime, limit: int) -> list[Row]:
     """Return tickets opened since a moment that are not in the index, oldest first."""
-    is_known = select(D.id).where(D.kind == "ticket", D.ref == T.id).exists()
-    query = (
-        select(T.id, T.conversation_id, T.code, T.name, T.phone, T.content, T.place, T.opened_at)
-        .where(T.opened_at >= since, ~is_known)
-        .order_by(T.opened_at)
-        .limit(limit)
-    )
-    return list((await session.execute(query)).mappings())
+    return list((await session.execute(_NEW_TICKETS, {"since": since, "limit": limit})).mappings())

@@ -47,7 +47,7 @@ async def _chats(system: System, given: argparse.Namespace) -> dict[str, Any]:
 
 
 async def _cost(system: System, given: argparse.Namespace) -> dict[str, Any]:
-    return (await cost_of_a_message(system, rounds=given.rounds, chats=4, texts=12)).as_dict()
+    return (await cost_of_a_message(system, rounds=given.rounds, chats=16, texts=12)).as_dict()
 
 
 async def _without_bot(system: System, _given: argparse.Namespace) -> dict[str, Any]:
