@@ -91,7 +91,7 @@ async def take(services: Services, visitor: str, address: str, body: NewMessage)
     """
     message = _inbound(body, visitor)
     settings = services.settings
-    exceeded = await services.limits.allow(
+    exceeded = services.limits.allow(
         (Limit("visitor", settings.visitor_messages_per_minute, 60), visitor),
         (Limit("address", settings.address_messages_per_minute, 60), address),
     )

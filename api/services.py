@@ -220,6 +220,7 @@ class Services:
             await self.zalo.stop()
         if self._http is not None:
             await self._http.close()
+        await self.limits.stop()
         await self.redis.close()
         await self.database.close()
 

@@ -76,7 +76,7 @@ async def open_chat(body: OpenChat, request: Request, services: ServicesHere) ->
     """
     settings = services.settings
     limit = Limit("sessions", settings.address_sessions_per_minute, 60)
-    if await services.limits.allow((limit, address_of(request))) is not None:
+    if services.limits.allow((limit, address_of(request))) is not None:
         raise slow_down("too_many_addresses")
     visitor = services.visitors.read(body.token) if body.token else None
     hello = greeting(f"{settings.resolved_public_url()}/privacy")

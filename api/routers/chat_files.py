@@ -50,7 +50,7 @@ async def store_file(visitor: VisitorHere, request: Request, services: ServicesH
     is read on once a body has more than 10 MB.
     """
     settings = services.settings
-    exceeded = await services.limits.allow(
+    exceeded = services.limits.allow(
         (Limit("visitor-files", settings.visitor_files_per_ten_minutes, _WINDOW_SECONDS), visitor),
         (
             Limit("address-files", settings.address_files_per_ten_minutes, _WINDOW_SECONDS),

@@ -79,7 +79,7 @@ async def change(
 
 async def _count(request: Request, services: Services, limit: Limit) -> None:
     address = request.client.host if request.client else "unknown"
-    if await services.limits.allow((limit, address)) is not None:
+    if services.limits.allow((limit, address)) is not None:
         raise Problem(429, "too_many_addresses", headers={"Retry-After": "60"})
 
 

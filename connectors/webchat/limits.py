@@ -1,4 +1,4 @@
-"""How much one visitor and one address may send: counted in Redis, in this process while Redis is away.
+"""How much one visitor and one address may send: counted in this process, shared with the others by Redis.
 
 The limits are generous: behind one address there may be a family, an office or a whole mobile network. They
 stop a script, not a person in a hurry.
@@ -6,14 +6,17 @@ stop a script, not a person in a hurry.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
 from conversations.redis_link import RedisClient, RedisLink
+from conversations.tasks import end_tasks
 
 _REMEMBERED = 50_000
+_SHARE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,39 +31,84 @@ class Limit:
 class RateLimiter:
     """Counts by fixed windows.
 
+    A message is counted in this process: nobody waits for Redis while it is received. What was counted
+    is told to the other processes within a second; one sender spread over all of them may have that second
+    more than the limit.
+
     Args:
-        redis: shared counters; when it is away each process counts for itself.
+        redis: where the processes tell each other; while it is away each counts for itself.
     """
 
     def __init__(self, redis: RedisLink) -> None:
         self._redis = redis
-        self._own: OrderedDict[str, int] = OrderedDict()
+        self._counts: OrderedDict[str, _Count] = OrderedDict()
+        self._untold: dict[str, _Count] = {}
+        self._telling: asyncio.Task[None] | None = None
 
-    async def allow(self, *uses: tuple[Limit, str]) -> Limit | None:
+    async def stop(self) -> None:
+        """Stop telling; counts are of use for a minute only."""
+        if self._telling is not None:
+            await end_tasks([self._telling])
+            self._telling = None
+
+    def allow(self, *uses: tuple[Limit, str]) -> Limit | None:
         """Count one use of each (limit, who); return the first limit exceeded, None when all allow it."""
-        keys = [self._redis.key(_key(limit, who)) for limit, who in uses]
+        exceeded = None
+        for limit, who in uses:
+            if self._count(limit, who) > limit.count and exceeded is None:
+                exceeded = limit
+        if self._telling is None and self._redis.is_up:
+            self._telling = asyncio.create_task(self._share_later(), name="limits-shared")
+        return exceeded
 
-        async def count(client: RedisClient) -> list[int]:
-            async with client.pipeline(transaction=False) as pipeline:
-                for key, (limit, _who) in zip(keys, uses, strict=True):
-                    pipeline.incr(key)
-                    pipeline.expire(key, limit.seconds * 2)
-                return [int(value) for value in (await pipeline.execute())[::2]]
+    def _count(self, limit: Limit, who: str) -> int:
+        key = _key(limit, who)
+        count = self._counts.get(key)
+        if count is None:
+            count = self._counts[key] = _Count(limit.seconds * 2)
+            if len(self._counts) > _REMEMBERED:
+                self._counts.popitem(last=False)
+        else:
+            self._counts.move_to_end(key)
+        count.here += 1
+        self._untold[key] = count
+        if len(self._untold) > _REMEMBERED:
+            self._untold.clear()  # Redis has been away for long: what is counted here holds
+        return count.here + count.elsewhere
 
-        counted = await self._redis.call(count)
-        if counted is None:
-            counted = [self._count_here(key) for key in keys]
-        for (limit, _who), value in zip(uses, counted, strict=True):
-            if value > limit.count:
-                return limit
-        return None
+    async def share(self) -> None:
+        """Tell the other processes what was counted here, and learn what they counted of the same."""
+        untold, self._untold = self._untold, {}
+        if not untold:
+            return
+        # A second more or less of counting is not worth trying again.
+        await self._redis.call(lambda client: self._tell(client, untold))
 
-    def _count_here(self, key: str) -> int:
-        value = self._own.pop(key, 0) + 1
-        self._own[key] = value
-        if len(self._own) > _REMEMBERED:
-            self._own.popitem(last=False)
-        return value
+    async def _share_later(self) -> None:
+        await asyncio.sleep(_SHARE_SECONDS)
+        self._telling = None
+        await self.share()
+
+    async def _tell(self, client: RedisClient, untold: dict[str, _Count]) -> None:
+        async with client.pipeline(transaction=False) as pipeline:
+            told = [(count, count.here) for count in untold.values()]
+            for key, count in untold.items():
+                name = self._redis.key(key)
+                pipeline.incrby(name, count.here - count.told)
+                pipeline.expire(name, count.kept_seconds)
+            totals = (await pipeline.execute())[::2]
+        for (count, here), total in zip(told, totals, strict=True):
+            count.told, count.elsewhere = here, max(0, int(total) - here)
+
+
+@dataclass(slots=True)
+class _Count:
+    kept_seconds: int
+    here: int = 0
+    told: int = 0
+    """How much of `here` the other processes know."""
+    elsewhere: int = 0
+    """What the others had counted when this process last told them something."""
 
 
 def _key(limit: Limit, who: str) -> str:

@@ -68,20 +68,27 @@ async def test_limits_count_each_visitor_and_the_address(redis_url: str, with_re
     link = RedisLink(redis_url if with_redis else "redis://127.0.0.1:1/0", instance=f"t{with_redis}")
     limiter = RateLimiter(link)
     visitor, address = Limit("visitor", 3, 1_000_000), Limit("address", 5, 1_000_000)
-    results = [await limiter.allow((visitor, "v1"), (address, "10.0.0.1")) for _ in range(4)]
+    results = [limiter.allow((visitor, "v1"), (address, "10.0.0.1")) for _ in range(4)]
     assert results == [None, None, None, visitor]
     # The family behind the same address goes on, until the address is full.
-    assert await limiter.allow((visitor, "v2"), (address, "10.0.0.1")) is None
-    assert await limiter.allow((visitor, "v2"), (address, "10.0.0.1")) == address
-    assert await limiter.allow((visitor, "v3"), (address, "10.0.0.2")) is None
+    assert limiter.allow((visitor, "v2"), (address, "10.0.0.1")) is None
+    assert limiter.allow((visitor, "v2"), (address, "10.0.0.1")) == address
+    assert limiter.allow((visitor, "v3"), (address, "10.0.0.2")) is None
+    await limiter.stop()
     await link.close()
 
 
 async def test_two_processes_share_the_count(redis_url: str):
-    limit = Limit("shared", 3, 1_000_000)
-    links = [RedisLink(redis_url), RedisLink(redis_url)]
-    limiters = [RateLimiter(link) for link in links]
-    results = [await limiters[number % 2].allow((limit, "v")) for number in range(4)]
-    assert results == [None, None, None, limit]
-    for link in links:
-        await link.close()
+    limit, link = Limit("shared", 3, 1_000_000), RedisLink(redis_url)
+    one, other = RateLimiter(link), RateLimiter(link)
+    assert [limiter.allow((limit, "v")) for limiter in (one, one, other)] == [None] * 3
+    await one.share()
+    await other.share()
+    assert other.allow((limit, "v")) == limit
+    # What was told once is not told again.
+    await other.share()
+    await one.share()
+    assert one.allow((limit, "w")) is None
+    for limiter in (one, other):
+        await limiter.stop()
+    await link.close()
