@@ -9,6 +9,7 @@ import uvicorn
 
 from api.app import create_app
 from api.chat_socket import LARGEST_FRAME
+from api.garbage import look_seldom
 from api.settings import Settings
 
 
@@ -39,7 +40,9 @@ def main() -> None:
     # The disk is flushed in a thread, which must not wait for its turn longer than the flush itself takes.
     sys.setswitchinterval(0.0005)
     settings = Settings()
-    uvicorn.run(create_app(settings), **server_options(settings))
+    app = create_app(settings)
+    look_seldom()
+    uvicorn.run(app, **server_options(settings))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from api.__main__ import server_options
 from api.errors import install_errors
+from api.garbage import look_seldom
 from api.logs import configure_logging, start_tracing
 from api.middleware import RequestContext
 from api.routers import actions, health, knowledge, metrics
@@ -59,7 +60,9 @@ def create_actions_app(settings: Settings, services: Services | None = None) -> 
 def main() -> None:
     """Serve until told to stop."""
     settings = Settings(run_worker=False, serve_actions=True)
-    uvicorn.run(create_actions_app(settings), **server_options(settings))
+    app = create_actions_app(settings)
+    look_seldom()
+    uvicorn.run(app, **server_options(settings))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import signal
 
 import structlog
 
+from api.garbage import look_seldom
 from api.logs import configure_logging, start_tracing
 from api.services import build_services
 from api.settings import Settings
@@ -45,6 +46,7 @@ def main() -> None:
     settings = Settings(run_worker=True, serve_actions=False)
     configure_logging(settings, "worker")
     start_tracing(settings, "worker")
+    look_seldom()
     asyncio.run(run(settings))
 
 
