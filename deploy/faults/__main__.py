@@ -40,7 +40,9 @@ _SETTINGS = {
 }
 
 
-async def run(source: Stack, *, kills: int, postgres: bool, rate: float, seed: int) -> dict[str, Any]:
+async def run(
+    source: Stack, *, kills: int, settled_share: float, postgres: bool, rate: float, seed: int
+) -> dict[str, Any]:
     """Do one run and return its record; `wrong` in it is empty when nothing was lost."""
     chance = random.Random(seed)  # noqa: S311 - chooses what to kill
     async with AsyncExitStack() as opened:
@@ -66,7 +68,7 @@ async def run(source: Stack, *, kills: int, postgres: bool, rate: float, seed: i
         stopped = asyncio.Event()
         sending = asyncio.create_task(senders.run(stopped))
         started = time.monotonic()
-        killed = await _kill(supervisor, services, kills, chance)
+        killed = await _kill(supervisor, services, kills, settled_share, chance)
         await asyncio.gather(*(_until_ready(service) for service in services))
         stopped.set()
         await sending
@@ -94,14 +96,14 @@ async def _start(
 
 
 async def _kill(
-    supervisor: Supervisor, services: list[Service], kills: int, chance: random.Random
+    supervisor: Supervisor, services: list[Service], kills: int, settled_share: float, chance: random.Random
 ) -> dict[str, int]:
-    """Kill one process after another; half of the time before all of them are up again."""
+    """Kill one process after another; `settled_share` of them only when all are up again."""
     killed: Counter[str] = Counter()
     plan = [services[number % len(services)].name for number in range(kills)]
     chance.shuffle(plan)
     for number, name in enumerate(plan, 1):
-        if chance.random() < 0.5:
+        if chance.random() < settled_share:
             await asyncio.gather(*(_until_ready(service) for service in services))
         await asyncio.sleep(chance.uniform(0, 3))
         while (pid := supervisor.pids().get(name)) is None:
@@ -129,6 +131,9 @@ def main() -> int:
     """Read the command line, run, print the record; 1 when something was lost, doubled or out of order."""
     parser = argparse.ArgumentParser(prog="faults", description="Kills processes under load.")
     parser.add_argument("--kills", type=int, default=30, help="how many processes are killed")
+    parser.add_argument(
+        "--settled", type=float, default=0.5, metavar="SHARE", help="how many of them when all is up again"
+    )
     parser.add_argument("--db", choices=("sqlite", "postgres"), default="sqlite", help="the database")
     parser.add_argument("--rate", type=float, default=5.0, help="messages a second")
     parser.add_argument("--seed", type=int, default=1022, help="chooses what is killed when")
@@ -138,6 +143,7 @@ def main() -> int:
             run(
                 Stack.from_environment(),
                 kills=given.kills,
+                settled_share=given.settled,
                 postgres=given.db == "postgres",
                 rate=given.rate,
                 seed=given.seed,
