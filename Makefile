@@ -86,7 +86,7 @@ channels-load: ## Load, outage and kills through a played provider: make channel
 
 faults: ## Kill processes under load, check that nothing is lost: make faults [KILLS=300] [DB=sqlite|postgres]
 	@$(PREPARE) run
-	@$(APP) -m deploy.faults --kills $(or $(KILLS),30) --db $(or $(DB),sqlite) --rate $(or $(RATE),5)
+	@$(APP) -m deploy.faults --kills $(or $(KILLS),30) --db $(or $(DB),sqlite) --rate $(or $(RATE),5) $(ARGS)
 
 dead: ## Messages that were given up: make dead [DO="show <id>" | DO="replay <id>…" | DO="replay --all"]
 	@$(APP) -m conversations dead $(or $(DO),list)
