@@ -23,6 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from database import sqlite
 from database.base import Base
 
+# The connection last used first: its cached pages are those of the newest state more often.
+_SQLITE: dict[str, Any] = {"pool_use_lifo": True}
 # A server that hangs is an error after some seconds, not a process that waits for ever.
 _POSTGRES: dict[str, Any] = {
     "pool_size": 10,
@@ -53,7 +55,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        options: dict[str, Any] = {} if self.is_sqlite else _POSTGRES
+        options = _SQLITE if self.is_sqlite else _POSTGRES
         self.engine: AsyncEngine = create_async_engine(self.url, **options)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         # Writers of this process wait for each other in order, before SQLite is asked.
