@@ -21,6 +21,7 @@ from conversations.schemas import BotMessage, BotTurn, InboundMessage
 from conversations.topics import conversation_topic
 from database.clock import SystemClock
 from database.engine import Database, sqlite_url
+from tests.databases import sqlite_with_tables
 
 
 class Echo:
@@ -32,8 +33,8 @@ class Echo:
 
 @asynccontextmanager
 async def process(folder: Path) -> AsyncIterator[ConversationCore]:
-    database = Database(sqlite_url(folder / "1022.sqlite3"))
-    await database.create_all()
+    file = folder / "1022.sqlite3"
+    database = Database(sqlite_url(file) if file.exists() else sqlite_with_tables(file))
     made = ConversationCore(database, SystemClock(), RedisLink(None), Echo())
     made.add_channel(WebChat(made.events))
     await made.start()

@@ -193,11 +193,9 @@ def provider() -> Provider:
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url)
-    await opened.create_all()
-    yield opened
-    await opened.close()
+def database(either_database: Database) -> Database:
+    """Each test runs on both databases."""
+    return either_database
 
 
 @pytest.fixture
