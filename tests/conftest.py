@@ -5,7 +5,9 @@ Read for the bot's tests too, whose environment has not all that `tests.database
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,16 @@ if TYPE_CHECKING:
 
 BOTH = ("sqlite", "postgresql")
 """The databases that are supported."""
+
+if find_spec("hypothesis") is not None:
+    from hypothesis import HealthCheck, settings
+
+    # Slow is not wrong, and what passed once passes again; `make fuzz` looks for what nobody has tried yet.
+    settings.register_profile(
+        "same", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    )
+    settings.register_profile("new", settings.get_profile("same"), derandomize=False, print_blob=True)
+    settings.load_profile("new" if "FUZZ_EXAMPLES" in os.environ else "same")
 
 
 @pytest.fixture(scope="session")
@@ -38,36 +50,47 @@ def postgres_copies(postgres: PrivatePostgres) -> PostgresCopies:
 
 
 @pytest.fixture(params=BOTH)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database; each test that asks for it runs on both kinds."""
-    if request.param == "sqlite":
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Each test that asks for a database below runs on both kinds."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of either kind."""
+    if database_kind == "sqlite":
         return sqlite_url(tmp_path / "1022.sqlite3")
     server: PrivatePostgres = request.getfixturevalue("postgres")
     return server.create(new_id())
 
 
-@pytest.fixture(params=BOTH)
-def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database as the migrations leave it; each test that asks for it runs on both kinds."""
+@pytest.fixture
+def migrated_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of either kind as the migrations leave it."""
     from tests.databases import sqlite_migrated
 
-    if request.param == "sqlite":
+    if database_kind == "sqlite":
         return sqlite_migrated(tmp_path / "1022.sqlite3")
     copies: PostgresCopies = request.getfixturevalue("postgres_copies")
     return copies.migrated()
 
 
-@pytest.fixture(params=BOTH)
-async def either_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """A database with every table; each test that asks for it runs on both kinds."""
+@pytest.fixture
+def tables_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of either kind with every table."""
     from tests.databases import sqlite_with_tables
 
-    if request.param == "sqlite":
-        url = sqlite_with_tables(tmp_path / "1022.sqlite3")
-    else:
-        copies: PostgresCopies = request.getfixturevalue("postgres_copies")
-        url = copies.with_tables()
-    opened = Database(url)
+    if database_kind == "sqlite":
+        return sqlite_with_tables(tmp_path / "1022.sqlite3")
+    copies: PostgresCopies = request.getfixturevalue("postgres_copies")
+    return copies.with_tables()
+
+
+@pytest.fixture
+async def either_database(tables_url: str) -> AsyncIterator[Database]:
+    """The same, opened."""
+    opened = Database(tables_url)
     yield opened
     await opened.close()
 
