@@ -180,7 +180,7 @@ async def visitor(client: httpx.AsyncClient) -> Visitor:
 
 
 async def answered(visitor: Any, count: int) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             found = await visitor.read()
             if len(found["messages"]) >= count:

@@ -79,7 +79,7 @@ def counted(result: str) -> float:
 
 
 async def shown(played: PlayedZalo, count: int) -> list[dict[str, Any]]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len(played.state.person("An").screen) < count:  # noqa: ASYNC110 - the phone has no event
             await asyncio.sleep(0.01)
     return played.state.person("An").screen

@@ -199,8 +199,14 @@ def database(either_database: Database) -> Database:
 
 
 @pytest.fixture
-async def bot_client(fake_bot: FakeBot) -> AsyncIterator[BotClient]:
-    client = BotClient(fake_bot.url, TOKEN, timeout=1.0)
+def bot_timeout() -> float:
+    """Seconds the bot may take: many, as a slow machine is no failure of the bot's."""
+    return 20.0
+
+
+@pytest.fixture
+async def bot_client(fake_bot: FakeBot, bot_timeout: float) -> AsyncIterator[BotClient]:
+    client = BotClient(fake_bot.url, TOKEN, timeout=bot_timeout)
     yield client
     await client.close()
 
