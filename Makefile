@@ -1,6 +1,7 @@
 # 1022 Gia Lai. Two commands matter: `make run` and `make test`. `make help` lists the others.
 PYTHON ?= python3
 DATA_DIR ?= var
+WORKERS ?= 2
 APP := .venv/bin/python
 BOT := .venv-bot/bin/python
 PREPARE := DATA_DIR="$(DATA_DIR)" $(PYTHON) deploy/local/prepare.py
@@ -8,7 +9,7 @@ export PYTHONPATH := $(CURDIR)
 export DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check install lint format train label fit kb-import predict compare bench channels-load faults dead backup \
+.PHONY: help run test fuzz check install lint format train label fit kb-import predict compare bench channels-load faults dead backup \
 	restore reset providers messenger-profile
 
 help: ## List the commands
@@ -22,10 +23,16 @@ test: ## Set up what is missing and pass all tests
 	@$(PREPARE) test
 	@$(MAKE) --no-print-directory check
 	@$(BOT) -m pytest tests/bot
-	@# Real processes on a busy machine: what fails is run once more, and the summary tells of it.
-	@$(APP) -m pytest --reruns 1 --ignore tests/end_to_end
+	@# Real processes on a busy machine: what fails is run once more, and the summary tells of it. Each worker has
+	@# its own PostgreSQL, Redis and folders, and the tests of a file stay together, in their order.
+	@$(APP) -m pytest -n $(WORKERS) --dist loadfile --reruns 1 --ignore tests/end_to_end
 	@# The browser's driver keeps an event loop of its own for the whole run: these tests get a process to themselves.
 	@$(APP) -m pytest --reruns 1 tests/end_to_end
+
+fuzz: ## Try every entrance with many requests, new ones each time: make fuzz [EXAMPLES=300]
+	@$(PREPARE) lint
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),300) $(APP) -m pytest tests/api/test_fuzz.py tests/api/test_chat_frames.py \
+		tests/api/test_chat_openapi.py
 
 check: # formatting, lint, types, import floors
 	@$(APP) -m ruff format --check .

@@ -12,6 +12,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Iterable
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -57,7 +58,9 @@ class Passwords:
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
         # Compared with when there is no such user, so that the answer takes as long.
-        self._nobody = self._hasher.hash(secrets.token_hex(16))
+        self._nobody = _hash_of_nobody(
+            self._hasher.time_cost, self._hasher.memory_cost, self._hasher.parallelism
+        )
         # Each takes 64 MiB and a core: a flood of attempts must not take the machine.
         self._places = asyncio.Semaphore(_AT_ONCE)
 
@@ -81,6 +84,13 @@ class Passwords:
             return self._hasher.verify(password_hash, _normal(password)[: LONGEST + 1])
         except (VerificationError, InvalidHashError):
             return False
+
+
+@cache
+def _hash_of_nobody(time_cost: int, memory_cost: int, parallelism: int) -> str:
+    """Return a hash that no password has; made once in a process, as it costs what a log-in costs."""
+    hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_cost, parallelism=parallelism)
+    return hasher.hash(secrets.token_hex(16))
 
 
 def check_password(password: str, names: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ from accounts.errors import AccountError
 from api.templating import page
 from conversations.errors import ConversationError, ConversationNotFoundError, StorageUnavailableError
 from conversations.media.errors import FileRefusedError
-from database.engine import STORAGE_DOWN
+from database.engine import STORAGE_DOWN, UnstorableError
 from tickets.errors import TicketError, TicketNotFoundError
 from vntext.catalogue import say
 
@@ -123,6 +123,10 @@ def install_errors(app: FastAPI) -> None:
 
     for kind in STORAGE_DOWN:
         app.add_exception_handler(kind, _storage)
+
+    @app.exception_handler(UnstorableError)
+    async def _unstorable(request: Request, _error: UnstorableError) -> Response:
+        return answer(request, 422, "invalid")
 
     @app.exception_handler(Exception)
     async def _unexpected(request: Request, _error: Exception) -> Response:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 import structlog
+from argon2 import PasswordHasher
 from fastapi import Request
 
 from accounts.parts import Rules
@@ -290,8 +291,16 @@ class Services:
                 log.info("learning_collected", kept=kept, forgotten=forgotten)
 
 
-def build_services(settings: Settings, clock: Clock | None = None) -> Services:
-    """Make the parts of a process; nothing is opened before `start`."""
+def build_services(
+    settings: Settings, clock: Clock | None = None, hasher: PasswordHasher | None = None
+) -> Services:
+    """Make the parts of a process; nothing is opened before `start`.
+
+    Args:
+        settings: of this process.
+        clock: the machine's where not given.
+        hasher: of passwords; tests may pass a cheaper one.
+    """
     clock = clock or SystemClock()
     database = Database(settings.resolved_database_url())
     redis = RedisLink(settings.redis_url or None, _instance(database))
@@ -332,7 +341,7 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
     if zalo is not None:
         core.add_channel(zalo.connector)
     accounts = AccountService(
-        database, clock, secret=settings.resolved_secret_key(), rules=account_rules(settings)
+        database, clock, hasher, secret=settings.resolved_secret_key(), rules=account_rules(settings)
     )
     holders = (IntakeHolder(database), DeskHolder(database))
     personal_data = PersonalData(database, clock, media, accounts, more=holders)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -36,6 +36,13 @@ _POSTGRES: dict[str, Any] = {
 
 STORAGE_DOWN = (DBAPIError, PoolTimeoutError, OSError)
 """What the database drivers raise when the database cannot be used; each calls it differently."""
+
+_DATA_EXCEPTION = "22"
+"""Class of PostgreSQL's codes for values that do not fit."""
+
+
+class UnstorableError(ValueError):
+    """A value cannot be kept or compared: text with a NUL or too long for its column, too large a number."""
 
 
 def sqlite_url(file: Path) -> str:
@@ -64,6 +71,8 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine.sync_engine, "connect", _configure_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+        event.listen(self.engine.sync_engine, "before_cursor_execute", _refuse_nul)
+        event.listen(self.engine.sync_engine, "handle_error", _tell_unstorable)
 
     async def create_all(self) -> None:
         """Create every table that is missing (tests; a real instance migrates)."""
@@ -122,6 +131,24 @@ async def _committed(session: AsyncSession) -> AsyncIterator[None]:
         await session.rollback()
         raise
     await session.commit()
+
+
+def _refuse_nul(
+    _connection: Any, _cursor: Any, _statement: str, parameters: Any, _context: Any, executemany: bool
+) -> None:
+    # PostgreSQL would refuse it; SQLite would keep it, and nobody could move to PostgreSQL any more.
+    for row in parameters if executemany else (parameters,):
+        for value in row.values() if isinstance(row, dict) else row:
+            if isinstance(value, str) and "\0" in value:
+                raise UnstorableError("text with a NUL")
+
+
+def _tell_unstorable(context: ExceptionContext) -> None:
+    """Tell apart what was given and cannot be held from a database that cannot be used."""
+    error = context.original_exception
+    code = getattr(error, "sqlstate", None) or ""
+    if isinstance(error, OverflowError) or code.startswith(_DATA_EXCEPTION):
+        raise UnstorableError("a value that does not fit") from error
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:

@@ -78,9 +78,13 @@ class PrivatePostgres:
         """Return the URL of one of its databases."""
         return f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{database}"
 
-    def create(self, database: str) -> str:
-        """Create an empty database and return its URL."""
-        done = self._ask(f"CREATE DATABASE \"{database}\" ENCODING 'UTF8' TEMPLATE template0")
+    def create(self, database: str, *, template: str = "template0") -> str:
+        """Create a database, a copy of `template` (the server's own is empty), and return its URL.
+
+        Raises:
+            RuntimeError: there is one already, or somebody is at work in the template.
+        """
+        done = self._ask(f'CREATE DATABASE "{database}" ENCODING \'UTF8\' TEMPLATE "{template}"')
         if done.returncode != 0:
             raise RuntimeError(f"no database: {done.stderr.strip()}")
         return self.url(database)

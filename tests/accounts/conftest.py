@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -34,12 +33,9 @@ def cheap_hasher() -> PasswordHasher:
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
+def database(either_database: Database) -> Database:
     """Each test runs on both databases."""
-    opened = Database(database_url)
-    await opened.create_all()
-    yield opened
-    await opened.close()
+    return either_database
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from accounts.errors import TooManyAttemptsError, WrongCredentialsError
 from accounts.schemas import Visit
 from accounts.service import AccountService
-from database.engine import Database, sqlite_url
+from database.engine import Database
 from tests.accounts.conftest import OFFICE, SECRET, HandClock, cheap_hasher, entered, ready_admin
+from tests.databases import sqlite_with_tables
 
 WRONG = "không phải mật khẩu"
 
@@ -116,11 +117,10 @@ class Guessing(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.folder = tempfile.TemporaryDirectory()
-        self.database = Database(sqlite_url(Path(self.folder.name) / "1022.sqlite3"))
+        self.database = Database(sqlite_with_tables(Path(self.folder.name) / "1022.sqlite3"))
         self.clock = HandClock()
         self.accounts = AccountService(self.database, self.clock, cheap_hasher(), secret=SECRET)
         self.judged: list[Any] = []
-        self.run(self.database.create_all())
         self.run(ready_admin(self.accounts))
         self.device = self.run(entered(self.accounts)).device
 

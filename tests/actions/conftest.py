@@ -14,10 +14,11 @@ import pytest
 from actions.dossiers import Dossier, DossierState, DossiersUnavailableError
 from actions.server import ActionServer
 from actions.services import Services
-from database.engine import Database, sqlite_url
+from database.engine import Database
 from kb_index.importers import read_path
 from kb_index.importing import import_records
 from kb_index.service import KnowledgeBase
+from tests.databases import sqlite_with_tables
 from tickets.service import TicketService
 
 PROCEDURES = Path(__file__).parent / "procedures.yml"
@@ -197,9 +198,8 @@ def knowledge(tmp_path_factory: pytest.TempPathFactory) -> KnowledgeBase:
     folder = tmp_path_factory.mktemp("knowledge")
 
     async def build() -> KnowledgeBase:
-        database = Database(sqlite_url(folder / "1022.sqlite3"))
+        database = Database(sqlite_with_tables(folder / "1022.sqlite3"))
         try:
-            await database.create_all()
             for source in (PROCEDURES, ARTICLES):
                 report = await import_records(database, read_path(source, yaml_layer="starter"))
                 assert not report.problems
@@ -217,8 +217,7 @@ def clock() -> FixedClock:
 
 @pytest.fixture
 async def tickets(tmp_path: Path, clock: FixedClock) -> AsyncIterator[TicketService]:
-    database = Database(sqlite_url(tmp_path / "tickets.sqlite3"))
-    await database.create_all()
+    database = Database(sqlite_with_tables(tmp_path / "tickets.sqlite3"))
     yield TicketService(database, clock)
     await database.close()
 

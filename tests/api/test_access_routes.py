@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import pytest
-from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from sqlalchemy import update
@@ -20,10 +19,9 @@ from sqlalchemy import update
 from accounts.access import ALLOWED, DANGEROUS, Action
 from accounts.models import SessionRow
 from accounts.schemas import ROLES, OpenedSession, Visit
-from accounts.service import AccountService
 from api.access import Rule, rule_of
-from api.app import create_app
 from api.settings import Settings
+from tests.api.conftest import make_app
 from tickets.schemas import TicketDraft, TicketKind
 
 PASSWORD = "sông Ba mùa nước nổi"
@@ -113,10 +111,7 @@ def filled(path: str, records: dict[str, str]) -> str:
 async def people(app: FastAPI, client: httpx.AsyncClient) -> Console:
     """Log one person of each role in, and somebody else whose records they must not touch."""
     services = app.state.services
-    # The same accounts; only the passwords cost less.
-    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    secret = services.settings.resolved_secret_key()
-    accounts = AccountService(services.database, services.clock, hasher, secret=secret)
+    accounts = services.accounts
     first = await accounts.create_first_admin()
     assert first is not None
     await accounts.set_password(first, PASSWORD)
@@ -236,7 +231,7 @@ async def test_what_is_dangerous_asks_for_the_password_again(console: Console):
 
 
 async def test_who_must_have_a_code_sets_it_up_first(make_settings: Callable[..., Settings]):
-    app = create_app(make_settings(totp_roles="administrator,auditor"))
+    app = make_app(make_settings(totp_roles="administrator,auditor"))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

@@ -12,18 +12,18 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.app import create_app
 from api.figures import FigureKeeper
 from api.settings import Settings
 from conversations.schemas import SendResult
 from telemetry import metrics
+from tests.api.conftest import make_app
 
 HTML = {"accept": "text/html"}
 
 
 @pytest.fixture
 async def with_messenger(make_settings: Callable[..., Settings]) -> AsyncIterator[FastAPI]:
-    made = create_app(
+    made = make_app(
         make_settings(
             messenger_page_id="108",
             messenger_app_id="1022",

@@ -16,6 +16,7 @@ from starlette.types import Message
 from api.app import create_app
 from api.chat_socket import Close
 from api.settings import Settings
+from tests.api import fuzzing
 
 Talk = Callable[[list[Any]], tuple[list[dict[str, Any]], int | None, int]]
 
@@ -99,7 +100,7 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
         runner.run(services.stop())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=fuzzing.EXAMPLES or 150, deadline=None)
 @given(frames=st.lists(_FRAME, max_size=6))
 def test_frames_of_any_kind(talk: Talk, frames: list[Any]):
     said, code, stored = talk(frames)
@@ -125,7 +126,7 @@ def _may_be_stored(frame: Any) -> bool:
         return False
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=fuzzing.EXAMPLES or 60, deadline=None)
 @given(first=_FRAME, client_id=st.uuids().map(str))
 def test_what_is_wrong_takes_nothing_with_it(talk: Talk, first: Any, client_id: str):
     said, _code, stored = talk(

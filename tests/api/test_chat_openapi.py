@@ -21,9 +21,9 @@ from schemathesis.specs.openapi.checks import (
 from api.__main__ import server_options
 from api.app import create_app
 from api.settings import Settings
+from tests.api import fuzzing
 from tests.api.conftest import free_port
 
-_EXAMPLES = 60
 _CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -96,7 +96,10 @@ def test_every_entrance_answers_as_described(described: schemathesis.BaseSchema,
     for operation in operations:
 
         @settings(
-            max_examples=_EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+            max_examples=fuzzing.EXAMPLES or 60,
+            deadline=None,
+            derandomize=not fuzzing.EXAMPLES,
+            suppress_health_check=list(HealthCheck),
         )
         # With a visitor's token, what lies behind it is reached.
         @given(case=tries(operation), has_token=st.booleans())

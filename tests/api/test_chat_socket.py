@@ -41,7 +41,7 @@ class Page:
 
     async def next(self, *types: str) -> dict[str, Any]:
         """Return the next frame of one of these types."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 frame: dict[str, Any] = json.loads(await self.connection.recv())
                 self.frames.append(frame)
@@ -53,7 +53,7 @@ class Page:
 
     async def closed(self) -> int:
         """Return the code the server closes the connection with."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             try:
                 while True:
                     self.frames.append(json.loads(await self.connection.recv()))
@@ -350,7 +350,7 @@ async def test_a_page_that_does_not_read_is_dropped_and_reads_on_later(
         socket = ChatSocket(
             WebSocket(scope, received.get, send), services, services.sockets, send_seconds=0.2
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await socket.serve()
         assert closed.result() == Close.TOO_SLOW
         assert services.sockets.open == 0
@@ -383,7 +383,7 @@ async def test_a_database_that_is_away_is_said_and_the_emergency_answered(app: A
             received.put_nowait({"type": "websocket.disconnect", "code": 1000})
 
     scope = {"type": "websocket", "path": "/chat/ws", "headers": [], "client": ("127.0.0.1", 1)}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await ChatSocket(WebSocket(scope, received.get, send), services, services.sockets).serve()
     errors = [frame for frame in said if frame["type"] == "error"]
     assert [error["error"] for error in errors] == ["storage_unavailable"] * 2

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.app import create_app
 from api.settings import Settings
+from tests.api.conftest import make_app
 from tests.providers.zalo.server import PlayedZalo
 from tests.providers.zalo.state import Options
 
@@ -32,7 +32,7 @@ async def played() -> AsyncIterator[PlayedZalo]:
 @pytest.fixture
 async def app(make_settings: Callable[..., Settings], played: PlayedZalo) -> AsyncIterator[FastAPI]:
     given: dict[str, Any] = {name.lower(): value for name, value in played.settings().items()}
-    made = create_app(make_settings(**given, public_url="https://1022.example"))
+    made = make_app(make_settings(**given, public_url="https://1022.example"))
     async with made.router.lifespan_context(made):
         yield made
 
@@ -147,7 +147,7 @@ async def test_strangers_and_operators_do_not_see_it(app: FastAPI):
 
 
 async def test_without_settings_the_page_says_which(make_settings: Callable[..., Settings]):
-    made = create_app(make_settings())
+    made = make_app(make_settings())
     async with made.router.lifespan_context(made):
         services = made.state.services
         await services.accounts.set_password(await services.accounts.create_first_admin(), PASSWORD)

@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from argon2 import PasswordHasher
 from fastapi import FastAPI
 from pyotp import TOTP
 from sqlalchemy import update
@@ -56,9 +55,7 @@ class Desk:
 @pytest.fixture
 async def desk(app: FastAPI, client: httpx.AsyncClient) -> Desk:
     services = app.state.services
-    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    secret = services.settings.resolved_secret_key()
-    accounts = AccountService(services.database, services.clock, hasher, secret=secret)
+    accounts = services.accounts
     link = await accounts.create_first_admin()
     assert link is not None
     user = await accounts.set_password(link, PASSWORD)

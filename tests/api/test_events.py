@@ -43,7 +43,7 @@ async def say(client: httpx.AsyncClient, token: str, text: str) -> None:
 
 async def take(events: AsyncIterator[dict[str, Any]], count: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for event in events:
             if event.get("event") == "message":
                 found.append(event)
@@ -87,7 +87,7 @@ async def test_signs_of_life(served: httpx.AsyncClient):
     token = (await served.post("/chat/session", json={})).json()["token"]
     await say(served, token, "xin chào?")
     async with served.stream("GET", "/chat/events", params={"token": token, "after": 2}) as response:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             async for event in frames(response):
                 if "comment" in event:
                     break
@@ -99,7 +99,7 @@ async def test_the_owner_changes_on_open_pages(served: httpx.AsyncClient, bot: A
     async with served.stream("GET", "/chat/events", params={"token": token}) as response:
         events = frames(response)
         await say(served, token, "cho gặp người thật")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             async for event in events:
                 if event.get("event") == "owner":
                     assert event["data"] == {"owner": "queue"}

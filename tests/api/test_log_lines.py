@@ -73,7 +73,7 @@ async def test_a_chat_leaves_ids_in_the_log_and_nothing_of_what_was_said(served:
             return str(response.json()["message_id"])
 
         async def heard(count: int) -> None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while True:
                     shown = (await client.get("/chat/messages", headers=headers)).json()["messages"]
                     if len(shown) >= count:

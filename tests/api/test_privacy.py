@@ -17,7 +17,6 @@ from accounts.schemas import AuditFilter
 from accounts.service import AccountService
 from api.privacy import FREE_OF_CITIZENS, InvalidClueError, PersonalData
 from api.retention import Periods, Retention
-from api.startup import prepare_database
 from conversations.desk.personal_data import DeskHolder
 from conversations.intake_personal_data import IntakeHolder
 from conversations.media.service import Media
@@ -147,10 +146,9 @@ def _table_names(connection: Any) -> list[str]:
 
 
 @pytest.fixture
-async def office(database_url: str, tmp_path: Path) -> AsyncIterator[Office]:
+async def office(migrated_url: str, tmp_path: Path) -> AsyncIterator[Office]:
     """Each test runs on both databases."""
-    database, clock = Database(database_url), HandClock()
-    await prepare_database(database)
+    database, clock = Database(migrated_url), HandClock()
     media = Media(database, clock, tmp_path / "files")
     accounts = AccountService(database, clock)
     more = (IntakeHolder(database), DeskHolder(database))

@@ -207,15 +207,15 @@ async def test_postgresql_a_long_reader_holds_up_the_change_and_nobody_else(
     async with opened.read() as reader:
         await reader.execute(text("SELECT count(*) FROM conversations"))
         change = asyncio.create_task(prepare_database(other, migrations(folder)))
-        async with asyncio.timeout(20), opened.read() as watcher:
+        async with asyncio.timeout(60), opened.read() as watcher:
             while (await watcher.execute(waiting)).scalar_one() == 0:  # noqa: ASYNC110 - only the server knows
                 await asyncio.sleep(0)
         # Whoever comes now stands behind the change for two seconds at the most.
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             for number in range(20):
                 await core.inbox.receive(message(1, number))
         assert not change.done()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await change
     assert await revision(opened) == "trial"
     await core.stop()

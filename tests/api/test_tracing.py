@@ -119,7 +119,7 @@ async def talk(settings: Settings, acting: ActingBot, text: str) -> str:
         headers = {"Authorization": f"Bearer {token}"}
         body = {"client_id": str(uuid4()), "text": text}
         taken = await client.post("/chat/messages", json=body, headers=headers)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 shown = (await client.get("/chat/messages", headers=headers)).json()["messages"]
                 if len(shown) > 1:

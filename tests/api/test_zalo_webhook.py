@@ -14,8 +14,8 @@ from fastapi import FastAPI
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
-from api.app import create_app
 from api.settings import Settings
+from tests.api.conftest import make_app
 from tests.providers.zalo.server import PlayedZalo
 
 
@@ -37,7 +37,7 @@ async def app(
     make_settings: Callable[..., Settings], given: dict[str, Any], played: PlayedZalo
 ) -> AsyncIterator[FastAPI]:
     """The app with a connected account."""
-    made = create_app(make_settings(**given, join_pieces=False))
+    made = make_app(make_settings(**given, join_pieces=False))
     async with made.router.lifespan_context(made):
         services = made.state.services
         pair = played.state.new_pair()
@@ -79,7 +79,7 @@ def counted(result: str) -> float:
 
 
 async def shown(played: PlayedZalo, count: int) -> list[dict[str, Any]]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len(played.state.person("An").screen) < count:  # noqa: ASYNC110 - the phone has no event
             await asyncio.sleep(0.01)
     return played.state.person("An").screen
@@ -165,7 +165,7 @@ async def test_without_the_accounts_secret_the_address_is_alive_and_takes_nothin
     make_settings: Callable[..., Settings], given: dict[str, Any], played: PlayedZalo
 ):
     """Zalo calls the address before it shows the secret."""
-    made = create_app(make_settings(**{**given, "zalo_oa_secret": ""}))
+    made = make_app(make_settings(**{**given, "zalo_oa_secret": ""}))
     async with made.router.lifespan_context(made):
         transport = httpx.ASGITransport(made)
         async with httpx.AsyncClient(transport=transport, base_url="http://1022") as opened:
@@ -175,7 +175,7 @@ async def test_without_the_accounts_secret_the_address_is_alive_and_takes_nothin
 
 
 async def test_without_settings_the_channel_is_off(make_settings: Callable[..., Settings]):
-    made = create_app(make_settings())
+    made = make_app(make_settings())
     async with made.router.lifespan_context(made):
         transport = httpx.ASGITransport(made)
         async with httpx.AsyncClient(transport=transport, base_url="http://1022") as opened:
@@ -187,7 +187,7 @@ async def test_the_home_page_bears_zalos_mark(
     make_settings: Callable[..., Settings], client: httpx.AsyncClient
 ):
     assert "zalo-platform-site-verification" not in (await client.get("/")).text
-    made = create_app(make_settings(zalo_site_verification='a"b'))
+    made = make_app(make_settings(zalo_site_verification='a"b'))
     async with made.router.lifespan_context(made):
         transport = httpx.ASGITransport(made)
         async with httpx.AsyncClient(transport=transport, base_url="http://1022") as opened:

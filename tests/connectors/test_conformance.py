@@ -25,8 +25,9 @@ from conversations.redis_link import RedisLink
 from conversations.schemas import BotIntent, BotMessage, BotTurn, Button, MessageView
 from database.base import new_id
 from database.clock import SystemClock
-from database.engine import Database, sqlite_url
+from database.engine import Database
 from tests.connectors.channels_under_test import ALL, PLAYED, WITH_PROVIDER
+from tests.databases import sqlite_with_tables
 
 SECRET = "Nguyễn Thị Bí Mật 0905123456"
 
@@ -41,8 +42,7 @@ class Echoing:
 
 @pytest.fixture
 async def open_channel(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
-    database = Database(sqlite_url(tmp_path / "1022.sqlite3"))
-    await database.create_all()
+    database = Database(sqlite_with_tables(tmp_path / "1022.sqlite3"))
 
     @asynccontextmanager
     async def opened(name: str) -> AsyncIterator[tuple[Any, ConversationCore]]:

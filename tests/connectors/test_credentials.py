@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -25,11 +24,9 @@ class StandingClock:
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url)
-    await opened.create_all()
-    yield opened
-    await opened.close()
+def database(either_database: Database) -> Database:
+    """Each test runs on both databases."""
+    return either_database
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from connectors.credentials import ChannelCredentials
 from connectors.health import REFUSED, ChannelHealth
 from connectors.quiet import expected, is_quiet
 from conversations.schemas import SendResult
-from database.engine import Database, sqlite_url
+from database.engine import Database
+from tests.databases import sqlite_with_tables
 
 START = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -34,8 +35,7 @@ class HandClock:
 
 @pytest.fixture
 async def health_database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database(sqlite_url(tmp_path / "1022.sqlite3"))
-    await opened.create_all()
+    opened = Database(sqlite_with_tables(tmp_path / "1022.sqlite3"))
     yield opened
     await opened.close()
 

@@ -193,16 +193,20 @@ def provider() -> Provider:
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url)
-    await opened.create_all()
-    yield opened
-    await opened.close()
+def database(either_database: Database) -> Database:
+    """Each test runs on both databases."""
+    return either_database
 
 
 @pytest.fixture
-async def bot_client(fake_bot: FakeBot) -> AsyncIterator[BotClient]:
-    client = BotClient(fake_bot.url, TOKEN, timeout=1.0)
+def bot_timeout() -> float:
+    """Seconds the bot may take: many, as a slow machine is no failure of the bot's."""
+    return 20.0
+
+
+@pytest.fixture
+async def bot_client(fake_bot: FakeBot, bot_timeout: float) -> AsyncIterator[BotClient]:
+    client = BotClient(fake_bot.url, TOKEN, timeout=bot_timeout)
     yield client
     await client.close()
 

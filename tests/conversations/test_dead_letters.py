@@ -69,13 +69,13 @@ async def test_a_message_that_brought_the_process_down_goes_to_the_bot_again(
 
 async def test_the_commands(
     core: ConversationCore,
-    database_url: str,
+    tables_url: str,
     provider: Any,
     write: Write,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("DATABASE_URL", tables_url)
 
     async def run(*arguments: str) -> tuple[int, str]:
         capsys.readouterr()  # what the core has logged

@@ -27,7 +27,8 @@ from conversations.schemas import (
     OutboundMessage,
     SendResult,
 )
-from database.engine import Database, sqlite_url
+from database.engine import Database
+from tests.databases import sqlite_with_tables
 
 USERS = st.sampled_from(["a", "b", "c"])
 
@@ -115,8 +116,7 @@ class NothingLost(RuleBasedStateMachine):
         self.accepted: dict[str, list[str]] = {"a": [], "b": [], "c": []}
         self.delivered: list[InboundMessage] = []
         self.number = 0
-        self.database = CutDatabase(sqlite_url(Path(self.folder.name) / "t.sqlite3"))
-        self.runner.run(self.database.create_all())
+        self.database = CutDatabase(sqlite_with_tables(Path(self.folder.name) / "t.sqlite3"))
         self.start()
 
     def start(self) -> None:

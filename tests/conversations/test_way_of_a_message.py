@@ -164,6 +164,7 @@ async def test_silent_bot_is_a_failure(core: ConversationCore, fake_bot: Any, pr
     assert "người trực" in provider.texts[0]
 
 
+@pytest.mark.parametrize("bot_timeout", [0.5])
 async def test_slow_bot_is_a_failure(core: ConversationCore, fake_bot: Any, provider: Any, write: Write):
     fake_bot.gate.clear()
     received = await core.inbox.receive(write("lệ phí khai sinh"))

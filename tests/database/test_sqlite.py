@@ -6,7 +6,6 @@ import asyncio
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -50,14 +49,13 @@ async def counted(database: Database) -> int:
         return int((await session.execute(text("SELECT n FROM counter WHERE id = 1"))).scalar_one())
 
 
-async def longest_gap(while_running: asyncio.Task[object]) -> float:
-    """Return the longest time in which the loop did nothing else."""
-    longest, last = 0.0, time.perf_counter()
+async def turns(while_running: asyncio.Task[object]) -> int:
+    """Return how often the loop came round to something else."""
+    count = 0
     while not while_running.done():
-        await asyncio.sleep(0.001)
-        now = time.perf_counter()
-        longest, last = max(longest, now - last), now
-    return longest
+        await asyncio.sleep(0)
+        count += 1
+    return count
 
 
 async def test_no_writer_overwrites_another(database: Database) -> None:
@@ -70,12 +68,10 @@ async def test_a_long_query_does_not_hold_the_loop_up(database: Database) -> Non
         async with database.read() as session:
             return (await session.execute(LONG_QUERY)).scalar_one()
 
-    started = time.perf_counter()
     query: asyncio.Task[object] = asyncio.create_task(ask())
-    gap = await longest_gap(query)
-    taken = time.perf_counter() - started
+    # On the loop it would take three or four turns: to begin, to ask, to end.
+    assert await turns(query) > 50
     assert await query == 1_500_000 * 1_500_001 // 2
-    assert gap < taken / 3
 
 
 async def test_writing_goes_on_after_a_long_query_in_the_same_unit(database: Database) -> None:
@@ -200,7 +196,7 @@ async def test_a_disk_that_fails_is_an_error_for_whoever_waits(
 
 
 async def test_the_log_is_moved_into_the_database_while_it_is_used(database: Database, file: Path) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while os.path.getsize(file) < 100_000:  # noqa: ASYNC240, PTH202
             async with database.write() as session:
                 await session.execute(text("CREATE TABLE IF NOT EXISTS t (x TEXT)"))

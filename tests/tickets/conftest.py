@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -38,12 +38,10 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
+async def database(either_database: Database) -> Database:
     """Each test runs on both databases."""
-    opened = Database(database_url)
-    await prepare(opened)
-    yield opened
-    await opened.close()
+    await prepare(either_database)
+    return either_database
 
 
 _TABLES = MetaData()
@@ -58,8 +56,7 @@ _SAID = Table(
 
 
 async def prepare(database: Database) -> None:
-    """Make all tables."""
-    await database.create_all()
+    """Add to the product's tables what the tests keep beside them."""
     async with database.engine.execution_options(writes=True).begin() as connection:
         await connection.run_sync(_TABLES.create_all)
 

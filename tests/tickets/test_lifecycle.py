@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from database.base import new_id
-from database.engine import Database, sqlite_url
+from database.engine import Database
+from tests.databases import sqlite_with_tables
 from tests.tickets.conftest import OPERATOR, SUPERVISOR, FixedClock, KeptNotices, prepare
 from tickets.desk import Click, TicketDesk
 from tickets.errors import (
@@ -250,7 +251,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     async def _start(self) -> None:
         self.folder = TemporaryDirectory()
-        self.database = Database(sqlite_url(Path(self.folder.name) / "1022.sqlite3"))
+        self.database = Database(sqlite_with_tables(Path(self.folder.name) / "1022.sqlite3"))
         await prepare(self.database)
         self.clock = FixedClock(datetime(2026, 11, 20, 3, 0, tzinfo=UTC))
         self.notices = KeptNotices(self.database)

@@ -9,7 +9,7 @@ import pytest
 
 from database.base import new_id
 from database.engine import Database
-from deploy.local.postgres import PrivatePostgres
+from tests.databases import PostgresCopies
 from tests.tickets.conftest import OPERATOR, FixedClock, KeptNotices, prepare
 from tickets.desk import Click, TicketDesk
 from tickets.errors import AlreadyMergedError, InvalidChangeError, NotPossibleNowError
@@ -104,8 +104,8 @@ async def test_merged_both_ways_at_once_one_does_it_and_the_other_is_told(ticket
     assert await race(tickets, desk, draft, rounds=10) == 10
 
 
-async def test_two_hundred_pairs_merged_both_ways_at_once(postgres: PrivatePostgres, draft) -> None:
-    database, second = (Database(url) for url in [postgres.create(new_id())] * 2)
+async def test_two_hundred_pairs_merged_both_ways_at_once(postgres_copies: PostgresCopies, draft) -> None:
+    database, second = (Database(url) for url in [postgres_copies.with_tables()] * 2)
     await prepare(database)
     clock = FixedClock(datetime(2026, 11, 20, 3, 0, tzinfo=UTC))
     tickets = TicketService(database, clock, KeptNotices(database))

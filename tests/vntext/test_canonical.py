@@ -40,6 +40,6 @@ def test_is_idempotent(text):
     "text", ["a" * 5000, "k dc " * 1000, "a.b-" * 1250, "0 " * 2500, "aaf " * 1250, "@" * 5000]
 )
 def test_long_input_is_read_in_bounded_time(text):
-    started = time.perf_counter()
+    started = time.thread_time()
     canonical(text)
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2

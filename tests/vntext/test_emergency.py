@@ -109,9 +109,9 @@ def test_never_raises(text):
     ],
 )
 def test_long_input_is_read_in_bounded_time(text):
-    started = time.perf_counter()
+    started = time.thread_time()
     recognise(text)
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_the_end_of_a_very_long_story_is_read():

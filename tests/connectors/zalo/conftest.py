@@ -32,11 +32,9 @@ class ShiftedClock:
 
 
 @pytest.fixture
-async def zalo_database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url)
-    await opened.create_all()
-    yield opened
-    await opened.close()
+def zalo_database(either_database: Database) -> Database:
+    """Each test runs on both databases."""
+    return either_database
 
 
 @pytest.fixture

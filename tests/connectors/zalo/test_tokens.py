@@ -222,7 +222,7 @@ async def test_two_processes_never_renew_at_once_and_never_lose_a_pair(database_
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 async def test_a_process_killed_while_it_renews(
-    database_url: str,
+    tables_url: str,
     zalo_database: Database,
     played: PlayedZalo,
     zalo_clock: ShiftedClock,
@@ -234,7 +234,7 @@ async def test_a_process_killed_while_it_renews(
     values = {"access_token": pair["access_token"], "refresh_token": pair["refresh_token"]}
     await credentials.put("zalo", account="OA", values=values, expires_at=None)
     played.control.set_faults(hold_refresh=moment)
-    worker = await asyncio.create_subprocess_exec(*worker_command(played.url, database_url, 2), cwd=ROOT)
+    worker = await asyncio.create_subprocess_exec(*worker_command(played.url, tables_url, 2), cwd=ROOT)
     await under_way(played)
     worker.kill()
     await worker.wait()

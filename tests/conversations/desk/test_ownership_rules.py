@@ -26,7 +26,8 @@ from conversations.schemas import (
     OutboundMessage,
     SendResult,
 )
-from database.engine import Database, sqlite_url
+from database.engine import Database
+from tests.databases import sqlite_with_tables
 
 OPERATORS = st.sampled_from(["op1", "op2", "boss"])
 
@@ -72,14 +73,13 @@ class Desk(RuleBasedStateMachine):
         self.folder = TemporaryDirectory()
         self.clock = Hand()
         self.bot: Any = Bot()
-        self.database = Database(sqlite_url(Path(self.folder.name) / "desk.sqlite3"))
+        self.database = Database(sqlite_with_tables(Path(self.folder.name) / "desk.sqlite3"))
         self.core = ConversationCore(
             self.database, self.clock, RedisLink(None), self.bot, channels=[Provider()], join_pieces=False
         )
         self.holder: str | None = None
         self.said = 0
         self.id = ""
-        self.runner.run(self.database.create_all())
         self.citizen_writes()
 
     def teardown(self) -> None:

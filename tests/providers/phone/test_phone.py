@@ -73,5 +73,5 @@ async def test_only_the_page_s_own_calls(
 
 async def test_a_provider_that_is_away(visit: aiohttp.ClientSession, behind: PlayedMessenger) -> None:
     await behind.stop()
-    async with asyncio.timeout(10), visit.get("/control/messenger/users") as answer:
+    async with asyncio.timeout(60), visit.get("/control/messenger/users") as answer:
         assert answer.status == 502
