@@ -116,6 +116,7 @@ class Stack:
             "BOT_PORT": str(self.bot_port),
             "BOT_URL": f"http://127.0.0.1:{self.bot_port}",
             "REDIS_URL": self.effective_redis_url,
+            "ACTIONS_PORT": str(self.actions_port),
             "ACTIONS_URL": f"http://127.0.0.1:{self.actions_port}/internal/actions/webhook",
             "INTERNAL_TOKEN": self.token,
         }
@@ -165,8 +166,7 @@ class Stack:
     def actions_service(self, settings: Mapping[str, str] | None = None) -> Service:
         """What the bot can do: answers its action calls and searches the knowledge base."""
         ready = _answers(f"http://127.0.0.1:{self.actions_port}/health/live")
-        environment = {**self.environment(), **(settings or {}), "APP_PORT": str(self.actions_port)}
-        environment["APP_HOST"] = "127.0.0.1"
+        environment = {**self.environment(), **(settings or {}), "ACTIONS_HOST": "127.0.0.1"}
         command = (sys.executable, "-m", "api.actions_process")
         return Service("actions", command, ready, environment, start_seconds=120, nice=_ANSWERING)
 
