@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from conversations import fragments, replies, repository, watch
 from conversations.bot_client import Bot, BotRequest
+from conversations.bot_memory import bot_session
 from conversations.claims import ClaimNames
 from conversations.desk import repository as desk_repository
 from conversations.desk.handoffs import handoff_record
@@ -189,7 +190,7 @@ class Dispatcher:
         if route.startswith("redirect_11"):
             metadata["after_emergency"] = route.removeprefix("redirect_")
         request = BotRequest(
-            conversation=f"{conversation['id']}-{head['session']}",
+            conversation=bot_session(conversation["id"], head["session"]),
             message_id=head["id"],
             text=postback or text or say("conversation.kinds.sent"),
             postback=postback is not None,

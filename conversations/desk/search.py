@@ -1,12 +1,14 @@
 """Finds conversations by what was said in them, by names, telephone numbers and codes; marks do not matter.
 
 The index grows behind the messages, in small batches in the background: writing a message costs nothing for
-it, and what was missed is caught up. What is withdrawn or erased leaves it in the same transaction.
+it, and what was missed is caught up. What is withdrawn or erased leaves it in the same transaction; until
+that is done it is passed over, so that the words do not come back.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -119,15 +121,23 @@ class Search:
             if until is None:
                 return 0
             rows = await repository.behind(session, until, _BATCH_CONVERSATIONS)
-            documents: list[dict[str, Any]] = []
-            reached: dict[str, int] = {}
+            found: dict[str, list[Any]] = {}
+            room = _BATCH_MESSAGES
             for row in rows:
-                room = _BATCH_MESSAGES - len(documents)
                 if room <= 0:
                     break
-                messages = await repository.unsearched(session, row["id"], row["searched"], room)
-                documents += [_document("message", m["id"], row["id"], m["text"]) for m in messages]
-                reached[row["id"]] = messages[-1]["sequence"]
+                found[row["id"]] = await repository.unsearched(session, row["id"], row["searched"], room)
+                room -= len(found[row["id"]])
+            texts = await repository.still_there(session, [m["id"] for each in found.values() for m in each])
+            documents: list[dict[str, Any]] = []
+            reached: dict[str, int] = {}
+            for conversation_id, messages in found.items():
+                # Up to the first that is just being changed: that one and what follows have their turn later.
+                for message in itertools.takewhile(lambda each: each["id"] in texts, messages):
+                    documents.append(
+                        _document("message", message["id"], conversation_id, texts[message["id"]])
+                    )
+                    reached[conversation_id] = message["sequence"]
             await repository.add(session, [each for each in documents if each["words"]])
             await repository.set_searched(session, reached)
             behind = rows[0]["last_activity_at"] if rows else now
@@ -151,12 +161,12 @@ class Search:
                         + [str(row[name] or "") for name in ("name", "phone", "content", "place")]
                     ),
                 )
-                for row in rows
+                for row in await repository.tickets_still_there(session, [row["id"] for row in rows])
             ]
             await repository.add(session, documents)
             behind = rows[0]["opened_at"] if rows else now
             await repository.set_progress(session, "tickets", max(until, min(behind, now - _OVERLAP)))
-        return len(rows)
+        return len(documents)
 
     async def _hits(
         self, session: AsyncSession, first: Mapping[str, tuple[str, str]], text: str
