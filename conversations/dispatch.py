@@ -34,6 +34,7 @@ from conversations.writing import say_in
 from database.clock import Clock
 from database.engine import Database
 from vntext.catalogue import lookup, say
+from vntext.emergency_news import is_news
 from vntext.language import decide
 from vntext.normalise import normalise, strip_marks
 
@@ -146,7 +147,8 @@ class Dispatcher:
         text = fragments.joined_text(job.group)
         payload: dict[str, Any] = job.head["payload"] or {}
         postback: str | None = payload.get("postback")
-        if postback is None and (emergency := replies.emergency(text)) is not None:
+        news_of = await self._news_of(job, text) if postback is None else None
+        if postback is None and news_of is None and (emergency := replies.emergency(text)) is not None:
             return emergency
         owner = job.conversation["owner"]
         if owner == "person":
@@ -156,10 +158,22 @@ class Dispatcher:
                 position = await self._position_if_untold(job.conversation)
                 return replies.waiting(position, self._waits.sentence())
             postback = RETURN_TO_BOT
+        elif news_of is not None:
+            return replies.emergency_news(news_of)
         elif (gate := _gate(job, text, postback, self._waits.sentence())) is not None:
             return gate
         reply = replies.from_bot(await self._ask(job, text, postback))
         return reply if owner == "bot" else _returned(reply)
+
+    async def _news_of(self, job: Job, text: str) -> str | None:
+        """Return the number of the emergency that `text` is only news of; None when it is anything else."""
+        if not is_news(text):
+            return None
+        head = job.head
+        async with self._database.read() as session:
+            return await repository.emergency_before(
+                session, job.conversation["id"], head["session"], head["sequence"]
+            )
 
     async def _position_if_untold(self, conversation: Row) -> int | None:
         if conversation["queue_told_at"] is not None or conversation["waiting_since"] is None:
