@@ -4,6 +4,8 @@ DATA_DIR ?= var
 WORKERS ?= 2
 APP := .venv/bin/python
 BOT := .venv-bot/bin/python
+# What starts processes ends them when make is killed: SIGTERM (15) to it, and they end with it.
+TIED := $(APP) -I -S deploy/local/tied.py 15 0 0 - $(APP)
 PREPARE := DATA_DIR="$(DATA_DIR)" $(PYTHON) deploy/local/prepare.py
 export PYTHONPATH := $(CURDIR)
 export DATA_DIR
@@ -17,7 +19,7 @@ help: ## List the commands
 
 run: ## Set up what is missing, start everything, open the chat in a browser (Ctrl-C stops it)
 	@$(PREPARE) run
-	@$(APP) -m deploy.local.run
+	@$(TIED) -m deploy.local.run
 
 test: ## Set up what is missing and pass all tests
 	@$(PREPARE) test
@@ -65,7 +67,7 @@ label: ## Label what was misunderstood, at the terminal: make label [DECISIONS=<
 fit: ## Fit when to answer on our own questions: make fit [DATA_DIR=<folder>]
 	@$(PREPARE) run
 	@$(APP) -m actions.fitting --write-rows .build/own_rows.jsonl
-	@$(APP) -m deploy.local.predict --in .build/own_rows.jsonl --out .build/own_predictions.jsonl
+	@$(TIED) -m deploy.local.predict --in .build/own_rows.jsonl --out .build/own_predictions.jsonl
 	@$(APP) -m actions.fitting --data-dir "$(DATA_DIR)" --intents .build/own_predictions.jsonl
 
 kb-import: ## Import procedures: make kb-import FROM=<file or folder> [DATA_DIR=<folder>]
@@ -76,7 +78,7 @@ kb-import: ## Import procedures: make kb-import FROM=<file or folder> [DATA_DIR=
 predict: ## Answer evaluation rows: make predict IN=<rows.jsonl> OUT=<predictions.jsonl> [CHANNEL=zalo|messenger]
 	@test -n "$(IN)" -a -n "$(OUT)" || { echo "error: make predict IN=<rows.jsonl> OUT=<predictions.jsonl> [DATA_DIR=<folder>]"; exit 2; }
 	@$(PREPARE) run
-	@$(APP) -m deploy.local.predict --in "$(IN)" --out "$(OUT)" $(if $(CHANNEL),--channel $(CHANNEL))
+	@$(TIED) -m deploy.local.predict --in "$(IN)" --out "$(OUT)" $(if $(CHANNEL),--channel $(CHANNEL))
 
 compare: ## Compare models (docs/MODELS.md): make compare [ONLY=classifiers|search|marks] [DATA_DIR=<folder>]
 	@$(PREPARE) run
@@ -85,15 +87,15 @@ compare: ## Compare models (docs/MODELS.md): make compare [ONLY=classifiers|sear
 
 bench: ## Measure speed, cost and memory of the running system: make bench [ARGS="--db postgres --rate 16.4 …"]
 	@$(PREPARE) run
-	@$(APP) -m deploy.bench $(ARGS)
+	@$(TIED) -m deploy.bench $(ARGS)
 
 channels-load: ## Load, outage and kills through a played provider: make channels-load [ARGS="--channel zalo --db postgres …"]
 	@$(PREPARE) import
-	@$(APP) -m deploy.channels_load $(ARGS)
+	@$(TIED) -m deploy.channels_load $(ARGS)
 
 faults: ## Kill processes under load, check that nothing is lost: make faults [KILLS=300] [DB=sqlite|postgres]
 	@$(PREPARE) run
-	@$(APP) -m deploy.faults --kills $(or $(KILLS),30) --db $(or $(DB),sqlite) --rate $(or $(RATE),5) $(ARGS)
+	@$(TIED) -m deploy.faults --kills $(or $(KILLS),30) --db $(or $(DB),sqlite) --rate $(or $(RATE),5) $(ARGS)
 
 dead: ## Messages that were given up: make dead [DO="show <id>" | DO="replay <id>…" | DO="replay --all"]
 	@$(APP) -m conversations dead $(or $(DO),list)

@@ -1,7 +1,7 @@
 """`python -m api.actions_process`: answer the bot's action calls in a process of its own.
 
 Searching the knowledge base takes processor time in one piece; here it holds up nobody who receives. The app
-processes then run with SERVE_ACTIONS=false. It listens on APP_HOST and APP_PORT and is not for the public.
+processes then run with SERVE_ACTIONS=false. It listens on ACTIONS_HOST and ACTIONS_PORT, not for the public.
 """
 
 from __future__ import annotations
@@ -60,9 +60,10 @@ def create_actions_app(settings: Settings, services: Services | None = None) -> 
 def main() -> None:
     """Serve until told to stop."""
     settings = Settings(run_worker=False, serve_actions=True)
+    options = server_options(settings) | {"host": settings.actions_host, "port": settings.actions_port}
     app = create_actions_app(settings)
     look_seldom()
-    uvicorn.run(app, **server_options(settings))
+    uvicorn.run(app, **options)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from conversations.personal_data import ConversationHolder, FileHolder
 from database.clock import Clock, local
 from database.engine import Database
 from database.personal_data import Found, Holder, Person
+from database.purging import purge
 from telemetry import metrics
 from tickets import codes
 from tickets.personal_data import TicketHolder
@@ -104,6 +105,7 @@ class PersonalData:
         accounts: AccountService,
         more: Sequence[Holder] = (),
     ) -> None:
+        self._database = database
         self._clock = clock
         self._accounts = accounts
         self.tickets = TicketHolder(database, clock)
@@ -204,6 +206,10 @@ class PersonalData:
                 # Messages of citizens come first.
                 await asyncio.sleep(_PAUSE)
         return total
+
+    async def purge(self) -> None:
+        """Let what was erased go from the database's files, too."""
+        await purge(self._database)
 
 
 def _phone(value: str) -> tuple[str, set[str]]:

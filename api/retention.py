@@ -90,6 +90,8 @@ class Retention:
         await self._tickets(outcome, dry)
         await self._conversations(outcome, dry)
         if not dry:
+            # Also what was erased on request since the last run.
+            await self._data.purge()
             log.info("retention_done", conversations=outcome.conversations, tickets=outcome.tickets)
         return outcome
 

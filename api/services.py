@@ -34,6 +34,7 @@ from connectors.webchat.limits import RateLimiter
 from connectors.webchat.links import FileLinks
 from connectors.webchat.visitors import Visitors
 from connectors.zalo.channel import ZaloChannel
+from conversations.bot_memory import BotMemoryHolder
 from conversations.bot_pool import BotPool
 from conversations.core import ConversationCore
 from conversations.desk.hours import DeskHours
@@ -343,7 +344,8 @@ def build_services(
     accounts = AccountService(
         database, clock, hasher, secret=settings.resolved_secret_key(), rules=account_rules(settings)
     )
-    holders = (IntakeHolder(database), DeskHolder(database))
+    # The bot's memory first: the other holders forget what it is found by.
+    holders = (BotMemoryHolder(database, redis), IntakeHolder(database), DeskHolder(database))
     personal_data = PersonalData(database, clock, media, accounts, more=holders)
     notices = TicketNotices(clock, core.outbox, core.events)
     tickets = TicketService(database, clock, notices, address=settings.resolved_public_url())

@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     )
     embedding_model: str | None = Field(None, description="Sentence-embedding model; none: the trained one")
     serve_actions: bool = Field(True, description="Answer the bot's action calls in this process")
+    actions_host: str = Field("127.0.0.1", description="Address the process of the bot's actions listens on")
+    actions_port: int = Field(4022, ge=1, le=65535, description="Its port; it is not for the public")
     knowledge_url: str = Field(
         "",
         description="Where a process without actions finds the knowledge base for the desk's pages: "

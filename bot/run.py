@@ -1,9 +1,10 @@
 """Serves the trained model: `python -m bot.run`, in Rasa's environment, from the project's root.
 
-Variables: BOT_HOST (127.0.0.1), BOT_PORT (5022), INTERNAL_TOKEN (needed), ACTIONS_URL, REDIS_URL (with the
-number of the database), BOT_MODEL (`.build/rasa/model.tar.gz`), BOT_TURN_TIMEOUT and BOT_ACTION_TIMEOUT
-(seconds), BOT_MODEL_CHECK (seconds between looks for a new model), LOG_LEVEL. INTERNAL_TOKEN and REDIS_URL
-may be files instead: `internal_token` and `redis_url` in SECRETS_DIR, else in `/run/secrets`.
+Variables: BOT_HOST (127.0.0.1), BOT_PORT (5022), INTERNAL_TOKEN (needed), ACTIONS_URL, REDIS_URL (the
+application's, which erases there), BOT_MODEL (`.build/rasa/model.tar.gz`), BOT_TURN_TIMEOUT and
+BOT_ACTION_TIMEOUT (seconds), BOT_MODEL_CHECK (seconds between looks for a new model), LOG_LEVEL.
+INTERNAL_TOKEN and REDIS_URL may be files instead: `internal_token` and `redis_url` in SECRETS_DIR, else in
+`/run/secrets`.
 It does not listen before the model is loaded and warm. A model that is put in place of the one it serves is
 taken up without a restart.
 """
@@ -23,7 +24,7 @@ DEFAULTS = {
     "BOT_PORT": "5022",
     "BOT_MODEL": str(ROOT / ".build" / "rasa" / "model.tar.gz"),
     "ACTIONS_URL": "http://127.0.0.1:8022/internal/actions/webhook",
-    "REDIS_URL": "redis://127.0.0.1:6022/1",
+    "REDIS_URL": "redis://127.0.0.1:6022/0",
     "BOT_TURN_TIMEOUT": "20",
     "BOT_ACTION_TIMEOUT": "10",
     "BOT_MODEL_CHECK": "15",

@@ -14,7 +14,7 @@ from conversations.desk.calls import Calls
 from conversations.desk.canned import CannedAnswers
 from conversations.desk.hours import DeskHours
 from conversations.desk.notes import Notes
-from conversations.desk.ownership import SILENCE
+from conversations.desk.ownership import SILENCE, DeskParts
 from conversations.desk.people import People
 from conversations.desk.presence import Presence
 from conversations.desk.search import Search
@@ -90,8 +90,8 @@ class ConversationCore:
             clock,
             self._channels,
             claims,
+            self.people,
             find_file=media.outbound if media is not None else no_files,
-            people=self.people,
             observer=observer,
             echo_patience=echo_patience,
         )
@@ -124,9 +124,8 @@ class ConversationCore:
         )
         self.search = Search(database, clock)
         self.waits = WaitTimes(database, clock, hours)
-        self.desk = Desk(
-            database, clock, self.outbox, self.events, self.search, self.waits, self._windows, silence=silence
-        )
+        parts = DeskParts(database, clock, self.outbox, self.events, silence)
+        self.desk = Desk(parts, self.search, self.waits, self._windows)
         self.notes = Notes(database, clock, self.events)
         self.canned = CannedAnswers(database, clock)
         self.calls = Calls(database, clock, self.events)

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from conversations import fragments, replies, repository, watch
 from conversations.bot_client import Bot, BotRequest
+from conversations.bot_memory import bot_session
 from conversations.claims import ClaimNames
 from conversations.desk import repository as desk_repository
 from conversations.desk.handoffs import handoff_record
@@ -33,6 +34,7 @@ from conversations.writing import say_in
 from database.clock import Clock
 from database.engine import Database
 from vntext.catalogue import lookup, say
+from vntext.emergency_news import is_news
 from vntext.language import decide
 from vntext.normalise import normalise, strip_marks
 
@@ -145,9 +147,11 @@ class Dispatcher:
         text = fragments.joined_text(job.group)
         payload: dict[str, Any] = job.head["payload"] or {}
         postback: str | None = payload.get("postback")
+        is_like_news = postback is None and is_news(text)
+        news_of = await self._emergency_before(job) if is_like_news else None
         # A message alone was looked at when it was received: only pieces may say it together.
-        is_joined = postback is None and len(job.group) > 1
-        if is_joined and (emergency := replies.emergency(text)) is not None:
+        is_new = postback is None and news_of is None and (len(job.group) > 1 or is_like_news)
+        if is_new and (emergency := replies.emergency(text)) is not None:
             return emergency
         owner = job.conversation["owner"]
         if owner == "person":
@@ -157,10 +161,20 @@ class Dispatcher:
                 position = await self._position_if_untold(job.conversation)
                 return replies.waiting(position, self._waits.sentence())
             postback = RETURN_TO_BOT
+        elif news_of is not None:
+            return replies.emergency_news(news_of)
         elif (gate := _gate(job, text, postback, self._waits.sentence())) is not None:
             return gate
         reply = replies.from_bot(await self._ask(job, text, postback))
         return reply if owner == "bot" else _returned(reply)
+
+    async def _emergency_before(self, job: Job) -> str | None:
+        """Return the number of the emergency this talk began with or came to; None when there was none."""
+        head = job.head
+        async with self._database.read() as session:
+            return await repository.emergency_before(
+                session, job.conversation["id"], head["session"], head["sequence"]
+            )
 
     async def _position_if_untold(self, conversation: Row) -> int | None:
         if conversation["queue_told_at"] is not None or conversation["waiting_since"] is None:
@@ -191,7 +205,7 @@ class Dispatcher:
         if route.startswith("redirect_11"):
             metadata["after_emergency"] = route.removeprefix("redirect_")
         request = BotRequest(
-            conversation=f"{conversation['id']}-{head['session']}",
+            conversation=bot_session(conversation["id"], head["session"]),
             message_id=head["id"],
             text=postback or text or say("conversation.kinds.sent"),
             postback=postback is not None,

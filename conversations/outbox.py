@@ -32,7 +32,6 @@ from conversations.outgoing import FindFile, no_files, outgoing
 from conversations.reasons import moved_to
 from conversations.recording import Tried, pause_after, record
 from conversations.repository import Row
-from conversations.rerouting import Nobody as NobodyKnown
 from conversations.rerouting import People, Rerouting
 from conversations.schemas import Capabilities, OutboundMessage, SendResult
 from conversations.shown import Shown
@@ -66,8 +65,8 @@ class Outbox:
         clock: tells when a row is due.
         channels: connectors by channel name.
         claims: names for this process's claims.
-        find_file: finds the files that go with a message.
         people: who knows a person's other conversations.
+        find_file: finds the files that go with a message.
         observer: keeps count of what passes.
         echo_patience: how long a message in doubt waits for its echo.
     """
@@ -78,9 +77,9 @@ class Outbox:
         clock: Clock,
         channels: Mapping[str, Channel],
         claims: ClaimNames,
+        people: People,
         *,
         find_file: FindFile = no_files,
-        people: People | None = None,
         observer: ChannelObserver | None = None,
         echo_patience: timedelta = ECHO_PATIENCE,
     ) -> None:
@@ -89,7 +88,7 @@ class Outbox:
         self._channels = channels
         self._claims = claims
         self._find_file = find_file
-        self._rerouting = Rerouting(database, clock, people or NobodyKnown(), self.capabilities)
+        self._rerouting = Rerouting(database, clock, people, self.capabilities)
         self._observer: ChannelObserver = observer or Nobody()
         self._echo_patience = echo_patience
         self._circuits: dict[str, Circuit] = {}

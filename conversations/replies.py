@@ -72,6 +72,13 @@ def _emergency(found: Emergency) -> Reply:
     return Reply((message,), turn, even_if_held=True)
 
 
+def emergency_news(kind: str) -> Reply:
+    """Within an emergency somebody says how it goes on: thanks, and what to do if it gets worse."""
+    turn = _turn("smalltalk", confidence=1.0, news_of=kind)
+    text = say("emergency.news", numbers=say(f"emergency.numbers.{kind}"))
+    return Reply((BotMessage(text=text, turn=turn),), turn)
+
+
 def not_vietnamese(reason: str) -> Reply:
     """The message is in another language."""
     turn = _turn("not_vietnamese", confidence=1.0, language=reason)

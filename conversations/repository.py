@@ -259,6 +259,9 @@ _UNHANDLED = (
 )
 _HAS_UNHANDLED = select(M.id).where(_OF, IS_OPEN, _IS_UNHANDLED).limit(1)
 _OPEN_MESSAGES = select(MESSAGES).where(_OF, IS_OPEN).order_by(M.sequence)
+_REMEMBERED = 30
+"""Messages of a stretch of talk after which an emergency is no longer what is talked of."""
+
 _PREVIOUS_TURN = (
     select(M.turn)
     .where(_OF, M.sequence < bindparam("before"), M.direction == "in")
@@ -325,6 +328,23 @@ async def previous_turn(session: AsyncSession, conversation_id: str, sequence: i
     values = {"conversation": conversation_id, "before": sequence}
     turn: dict[str, Any] | None = (await session.execute(_PREVIOUS_TURN, values)).scalar()
     return turn
+
+
+async def emergency_before(
+    session: AsyncSession, conversation_id: str, talk: int, sequence: int
+) -> str | None:
+    """Return the number of the last emergency in a stretch of talk before `sequence`, None for none."""
+    query = (
+        select(M.turn)
+        .where(M.conversation_id == conversation_id, M.session == talk, M.direction == "in")
+        .where(M.sequence < sequence)
+        .order_by(M.sequence.desc())
+        .limit(_REMEMBERED)
+    )
+    for turn in (await session.execute(query)).scalars():
+        if (route := str((turn or {}).get("route", ""))).startswith("redirect_11"):
+            return route.removeprefix("redirect_")
+    return None
 
 
 async def offered(session: AsyncSession, conversation_id: str, limit: int) -> list[dict[str, Any]]:

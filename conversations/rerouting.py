@@ -27,14 +27,6 @@ class People(Protocol):
         ...
 
 
-class Nobody:
-    """Knows nobody: every conversation stands for itself."""
-
-    async def other_conversations(self, conversation_id: str) -> Sequence[str]:
-        """Return none."""
-        return ()
-
-
 class Rerouting:
     """Finds the next channel that can, and writes the message there.
 

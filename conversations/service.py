@@ -37,6 +37,7 @@ from database.base import new_id
 from database.clock import Clock
 from database.engine import STORAGE_DOWN, Database
 from vntext.catalogue import lookup, say
+from vntext.emergency_news import is_news
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +81,7 @@ class _Stored:
     delivery: Delivery | None
     job: Job | None
     hold: timedelta
+    emergency: Reply | None
 
 
 class Inbox:
@@ -145,6 +147,7 @@ class Inbox:
             log.error("storage_down", error=type(error).__name__)
             said = emergency.messages[0].text if emergency else None
             raise StorageUnavailableError(said) from error
+        emergency = stored.emergency
         conversation_id: str = stored.conversation["id"]
         if self._files_come is not None and self._has_files_to_come(message):
             self._files_come()
@@ -263,6 +266,11 @@ class Inbox:
         taken_back = await arrival.taken_back(session, message, able)
         if taken_back is not None:
             message, emergency = arrival.emptied(message), None
+        elif emergency is not None and "session" not in changes and is_news(message.text):
+            # Sounds like an emergency, but may only tell how one goes on.
+            talk = conversation["session"]
+            if await repository.emergency_before(session, conversation["id"], talk, sequence):
+                emergency = None
         kind, text, payload = await arrival.content(session, conversation["id"], message)
         message_id = new_id()
         hold = timedelta() if emergency or taken_back else self._hold(message)
@@ -324,7 +332,9 @@ class Inbox:
         if delivery is not None and delivery.claim is not None:
             # Earlier messages that still wait go first.
             answer = [dict(row) for row in await repository.pending(session, conversation["id"], 50)]
-        return _Stored({**conversation, **changes}, message_id, sequence, answer, delivery, job, hold)
+        return _Stored(
+            {**conversation, **changes}, message_id, sequence, answer, delivery, job, hold, emergency
+        )
 
     def _hold(self, message: InboundMessage) -> timedelta:
         """Return how long to wait before a message is worked on: for earlier ones, and for its files."""

@@ -116,6 +116,10 @@ class Database:
         finally:
             self._one_writer.release()
 
+    async def shorten_log(self) -> bool:
+        """Cut off SQLite's log, in which older states of pages stand; False where that cannot be done now."""
+        return self._disk is None or await self._disk.shorten()
+
     async def close(self) -> None:
         """Close all connections."""
         if self._disk is not None:

@@ -151,10 +151,21 @@ class Disk:
 
     def _checkpoint(self) -> None:
         """Move the log into the database now and then, here instead of inside somebody's commit."""
+        with suppress(sqlite3.OperationalError):  # somebody else is at it
+            self._opened().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    async def shorten(self) -> bool:
+        """Move all of the log into the database and cut it off; False where somebody is reading from it."""
+        return await asyncio.get_running_loop().run_in_executor(self._mover, self._cut)
+
+    def _cut(self) -> bool:
+        busy = self._opened().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        return not busy
+
+    def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = sqlite3.connect(self._file, timeout=0.0, isolation_level=None)
-        with suppress(sqlite3.OperationalError):  # somebody else is at it
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        return self._connection
 
     async def close(self) -> None:
         """Close its connection, when nothing is under way any more."""
@@ -332,6 +343,8 @@ def configure(connection: sqlite3.Connection) -> None:
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.execute("PRAGMA wal_autocheckpoint = 0")
     cursor.execute("PRAGMA foreign_keys = ON")
+    # What is deleted or replaced is overwritten: people's words do not stay in free parts of the file.
+    cursor.execute("PRAGMA secure_delete = ON")
     cursor.close()
 
 

@@ -156,6 +156,11 @@ def _read(text: str) -> tuple[list[Word], bool]:
     return hold_phrases(words, _TABLE.bare_phrases), False
 
 
+def read_words(text: str) -> list[Word]:
+    """Return the words of a message as the rules read them."""
+    return _read(text)[0]
+
+
 def _blank(words: list[Word], figures: list[Found]) -> list[Word]:
     if not figures:
         return words

@@ -8,6 +8,7 @@ is back in the queue, with the wait it had. Every change is a row of the convers
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,10 +45,11 @@ def operator_topic(operator_id: str) -> str:
     return f"operator:{operator_id}"
 
 
-class Ownership:
-    """Hands conversations from one to another.
+@dataclass(frozen=True, slots=True)
+class DeskParts:
+    """What operators' work on conversations needs.
 
-    Args:
+    Attributes:
         database: where the rows are.
         clock: the time of what is done.
         outbox: sends what the citizen is told.
@@ -55,20 +57,22 @@ class Ownership:
         silence: how long a holder may keep a citizen waiting.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        clock: Clock,
-        outbox: Outbox,
-        events: LiveEvents,
-        *,
-        silence: timedelta = SILENCE,
-    ) -> None:
-        self._database = database
-        self._clock = clock
-        self._outbox = outbox
-        self._events = events
-        self._silence = silence
+    database: Database
+    clock: Clock
+    outbox: Outbox
+    events: LiveEvents
+    silence: timedelta = SILENCE
+
+
+class Ownership:
+    """Hands conversations from one to another."""
+
+    def __init__(self, parts: DeskParts) -> None:
+        self._database = parts.database
+        self._clock = parts.clock
+        self._outbox = parts.outbox
+        self._events = parts.events
+        self._silence = parts.silence
 
     def is_abandoned(self, conversation: ConversationView) -> bool:
         """Tell whether the holder has kept the citizen waiting so long that others may take over."""

@@ -1,12 +1,14 @@
 """Finds conversations by what was said in them, by names, telephone numbers and codes; marks do not matter.
 
 The index grows behind the messages, in small batches in the background: writing a message costs nothing for
-it, and what was missed is caught up. What is withdrawn or erased leaves it in the same transaction.
+it, and what was missed is caught up. What is withdrawn or erased leaves it in the same transaction; until
+that is done it is passed over, so that the words do not come back.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
@@ -120,13 +122,19 @@ class Search:
             if until is None:
                 return 0
             rows = await repository.behind(session, until, _BATCH_CONVERSATIONS)
-            conversations = [row["id"] for row in rows]
-            messages = await repository.unsearched(session, conversations, _BATCH_MESSAGES) if rows else []
-            # What is found comes in the order of the index.
-            in_time = sorted(messages, key=itemgetter("created_at"))
-            documents = [_document("message", m["id"], m["conversation_id"], m["text"]) for m in in_time]
-            # The last of each conversation counts: they come in order.
+            behind_ids = [row["id"] for row in rows]
+            unsearched = await repository.unsearched(session, behind_ids, _BATCH_MESSAGES) if rows else []
+            texts = await repository.still_there(session, [message["id"] for message in unsearched])
+            messages: list[Any] = []
+            for _conversation, its in itertools.groupby(unsearched, itemgetter("conversation_id")):
+                # Up to the first that is just being changed: that one and what follows have their turn later.
+                messages += itertools.takewhile(lambda each: each["id"] in texts, its)
             reached = {message["conversation_id"]: message["sequence"] for message in messages}
+            # What is found comes in the order of the index.
+            documents = [
+                _document("message", message["id"], message["conversation_id"], texts[message["id"]])
+                for message in sorted(messages, key=itemgetter("created_at"))
+            ]
             await repository.add(session, [each for each in documents if each["words"]])
             await repository.set_searched(session, reached)
             behind = rows[0]["last_activity_at"] if rows else now
@@ -150,12 +158,12 @@ class Search:
                         + [str(row[name] or "") for name in ("name", "phone", "content", "place")]
                     ),
                 )
-                for row in rows
+                for row in await repository.tickets_still_there(session, [row["id"] for row in rows])
             ]
             await repository.add(session, documents)
             behind = rows[0]["opened_at"] if rows else now
             await repository.set_progress(session, "tickets", max(until, min(behind, now - _OVERLAP)))
-        return len(rows)
+        return len(documents)
 
     async def _hits(
         self, session: AsyncSession, first: Mapping[str, tuple[str, str]], text: str

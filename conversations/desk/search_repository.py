@@ -31,7 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from conversations.desk.models import SearchDocumentRow, SearchedConversationRow, SearchProgressRow
 from conversations.desk.words import Wanted
-from conversations.repository import CONVERSATIONS, C, M, Row, conversation_view
+from conversations.repository import CONVERSATIONS, MESSAGES, C, M, Row, conversation_view
 from conversations.schemas import ConversationView
 from database.base import UtcDateTime
 from tickets.models import TicketRow
@@ -236,14 +236,14 @@ _BEHIND = (
     .limit(_LIMIT)
 )
 _UNSEARCHED = (
-    select(M.id, M.conversation_id, M.sequence, M.text, M.created_at)
+    select(M.id, M.conversation_id, M.sequence, M.created_at)
     .join(_SEARCHED, S.conversation_id == M.conversation_id, isouter=True)
     .where(M.conversation_id.in_(_IDS), M.sequence > _REACHED)
     .order_by(M.conversation_id, M.sequence)
     .limit(_LIMIT)
 )
 _NEW_TICKETS = (
-    select(T.id, T.conversation_id, T.code, T.name, T.phone, T.content, T.place, T.opened_at)
+    select(T.id, T.opened_at)
     .where(T.opened_at >= _SINCE, ~select(D.id).where(D.kind == "ticket", D.ref == T.id).exists())
     .order_by(T.opened_at)
     .limit(_LIMIT)
@@ -277,6 +277,25 @@ async def unsearched(session: AsyncSession, conversation_ids: Sequence[str], lim
     """Return messages of conversations that are not in the index, in each conversation oldest first."""
     given = {"ids": list(conversation_ids), "limit": limit}
     return list((await session.execute(_UNSEARCHED, given)).mappings())
+
+
+async def still_there(session: AsyncSession, message_ids: Sequence[str]) -> dict[str, str]:
+    """Return the texts of messages by id as they are now; they stay so until the caller has committed.
+
+    Messages that somebody else is just changing are not among them: nobody is waited for.
+    """
+    return {row["id"]: row["text"] for row in await _held(session, MESSAGES, message_ids)}
+
+
+async def tickets_still_there(session: AsyncSession, ticket_ids: Sequence[str]) -> list[Row]:
+    """Return the tickets that nobody is just changing; they stay so until the caller has committed."""
+    return await _held(session, _TICKETS, ticket_ids)
+
+
+async def _held(session: AsyncSession, table: Table, ids: Sequence[str]) -> list[Row]:
+    # SQLite has one writer, which is the caller; PostgreSQL locks the rows against whoever would erase them.
+    query = select(table).where(table.c.id.in_(ids)).with_for_update(read=True, skip_locked=True)
+    return list((await session.execute(query)).mappings())
 
 
 async def add(session: AsyncSession, documents: Sequence[dict[str, Any]]) -> None:
@@ -314,5 +333,5 @@ async def set_searched(session: AsyncSession, reached: dict[str, int]) -> None:
 
 
 async def tickets_since(session: AsyncSession, since: datetime, limit: int) -> list[Row]:
-    """Return tickets opened since a moment that are not in the index, oldest first."""
+    """Return id and time of tickets opened since a moment that are not in the index, oldest first."""
     return list((await session.execute(_NEW_TICKETS, {"since": since, "limit": limit})).mappings())

@@ -14,14 +14,13 @@ from typing import Any
 from conversations import repository, windows
 from conversations.desk import inbox_repository
 from conversations.desk import repository as desk_repository
-from conversations.desk.ownership import SILENCE, Ownership, check_holder
+from conversations.desk.ownership import DeskParts, Ownership, check_holder
 from conversations.desk.schemas import Entry, Handoff, Hit, InboxCounts, InboxPage, Thread
 from conversations.desk.search import Search
 from conversations.desk.waiting import WaitTimes
 from conversations.errors import ConversationNotFoundError, InvalidReplyError
-from conversations.events import DESK, LiveEvents
+from conversations.events import DESK
 from conversations.media.service import Person
-from conversations.outbox import Outbox
 from conversations.replies import queue_message
 from conversations.schemas import (
     MAX_TEXT,
@@ -34,8 +33,6 @@ from conversations.schemas import (
 )
 from conversations.writing import say_in
 from database.base import new_id
-from database.clock import Clock
-from database.engine import Database
 
 _TOLD_AFTER = timedelta(seconds=60)
 _TOLD_AT_ONCE = 50
@@ -53,29 +50,20 @@ class Desk(Ownership):
     """The operators' side of the conversations.
 
     Args:
-        database: where the rows are.
-        clock: the time of what is done.
-        outbox: sends what operators write.
-        events: tells the other consoles and the citizen's page.
+        parts: what work on conversations needs.
         search: finds conversations by what was said.
         waits: how long people wait, as they are told.
         windows: tells by channel for how long after the citizen's word we may write.
-        silence: how long a holder may keep a citizen waiting.
     """
 
     def __init__(
         self,
-        database: Database,
-        clock: Clock,
-        outbox: Outbox,
-        events: LiveEvents,
+        parts: DeskParts,
         search: Search,
         waits: WaitTimes,
         windows: Callable[[], Mapping[str, timedelta]],
-        *,
-        silence: timedelta = SILENCE,
     ) -> None:
-        super().__init__(database, clock, outbox, events, silence=silence)
+        super().__init__(parts)
         self._search = search
         self._waits = waits
         self._windows = windows

@@ -36,9 +36,9 @@ _POSTGRESQL_MEMBER = "database/postgresql.dump"
 _FILES = "files"
 _MODELS = {"kb", "models"}
 _SQLITE_FILES = {SQLITE_FILE, *(f"{SQLITE_FILE}-{suffix}" for suffix in ("wal", "shm", "journal"))}
-_NOT_SAVED = {"logs", "redis", "internal.token"} | _SQLITE_FILES
+_NOT_SAVED = {"logs", "tmp", "redis", "internal.token"} | _SQLITE_FILES
 _UNFINISHED = (".part", ".tmp", ".lock")
-_STAYS = {"logs", "lost+found"}
+_STAYS = {"logs", "tmp", "lost+found"}
 _NAME = re.compile(r"1022-\d{8}T\d{6}Z\.tar\.gz")
 
 

@@ -8,7 +8,6 @@ method of each figure is in docs/BENCHMARKS.md. `python -m deploy.bench desk` me
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import platform
@@ -23,6 +22,7 @@ from deploy.bench.cost import cost_of_a_message
 from deploy.bench.scenarios import Load, burst, open_and_active, steady, warm_up, without_bot
 from deploy.bench.system import System, running_system
 from deploy.local.postgres import PostgresMissingError
+from deploy.local.runs import run_stoppable
 from deploy.local.stack import Stack
 from deploy.local.supervisor import ServiceError
 
@@ -151,7 +151,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write all figures here")
     given = parser.parse_args()
     try:
-        figures = asyncio.run(bench(given))
+        figures = run_stoppable(bench(given))
     except (ServiceError, FileNotFoundError, PostgresMissingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

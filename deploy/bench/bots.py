@@ -8,11 +8,9 @@ that the processor is nearly idle.
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -25,6 +23,7 @@ from conversations.schemas import Capabilities as Able
 from conversations.schemas import InboundMessage, OutboundMessage, SendResult
 from database.clock import SystemClock
 from database.engine import Database, sqlite_url
+from deploy.local.runs import Scratch
 
 _TURN_SECONDS = 0.2
 _CONVERSATIONS = 48
@@ -61,12 +60,12 @@ class _SleepingBot:
 async def throughput(bots: int) -> dict[str, Any]:
     """Return messages a second, and how the turns were shared out, with so many bots."""
     async with AsyncExitStack() as opened:
-        folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="1022-bots-"))
+        folder = opened.enter_context(Scratch("bots"))
         played = [_SleepingBot() for _ in range(bots)]
         urls = [await opened.enter_async_context(_serve(bot)) for bot in played]
         pool = BotPool(urls, _TOKEN, timeout=_NEVER_SLOW)
         opened.push_async_callback(pool.close)
-        database = Database(sqlite_url(Path(folder) / "bots.sqlite3"))
+        database = Database(sqlite_url(folder / "bots.sqlite3"))
         opened.push_async_callback(database.close)
         await prepare_database(database)
         core = ConversationCore(

@@ -16,7 +16,6 @@ import random
 import re
 import secrets
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -36,6 +35,7 @@ from deploy.bench.desk_seed import Size, seed
 from deploy.bench.scenarios import Times, summary
 from deploy.bench.visitors import Visitor
 from deploy.local.postgres import PrivatePostgres
+from deploy.local.runs import Scratch, run_stoppable
 from deploy.local.stack import ROOT, Stack
 from deploy.local.supervisor import Supervisor
 
@@ -142,8 +142,8 @@ async def bench(given: argparse.Namespace) -> dict[str, Any]:
             figures["seed_seconds"] = await seed(_plain(url), size, ids)
         else:
             await _give_work(url, ids)
-        folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="1022-desk-"))
-        stack = Stack(data_dir=Path(folder)).on_free_ports()
+        folder = opened.enter_context(Scratch("desk"))
+        stack = Stack(data_dir=folder).on_free_ports()
         supervisor = Supervisor(ROOT, stack.data_dir / "logs", quiet=True)
         opened.push_async_callback(supervisor.stop)
         redis = stack.redis_service()
@@ -268,7 +268,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--database", help="one that was filled before (postgresql+asyncpg://…)")
     parser.add_argument("--json", type=Path, help="write all figures here")
     given = parser.parse_args(arguments)
-    figures = asyncio.run(bench(given))
+    figures = run_stoppable(bench(given))
     if given.json is not None:
         given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     for kind, values in figures["ms"].items():

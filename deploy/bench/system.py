@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,6 +18,7 @@ from api.startup import prepare_database
 from database.engine import Database, sqlite_url
 from deploy.local.postgres import PrivatePostgres
 from deploy.local.predict import copy_instance
+from deploy.local.runs import Scratch
 from deploy.local.stack import ROOT, Stack
 from deploy.local.supervisor import Supervisor
 from kb_index.models import KbEntry
@@ -81,8 +81,8 @@ async def running_system(
         FileNotFoundError: `source` holds no instance.
     """
     async with AsyncExitStack() as opened:
-        folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="1022-bench-"))
-        stack = replace(source, data_dir=Path(folder)).on_free_ports()
+        folder = opened.enter_context(Scratch("bench"))
+        stack = replace(source, data_dir=folder).on_free_ports()
         copy_instance(source.data_dir, stack.data_dir)
         settings = dict(_NO_LIMITS)
         server = None

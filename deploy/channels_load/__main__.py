@@ -9,13 +9,13 @@ The method is in docs/BENCHMARKS.md.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import sys
 
 from deploy.channels_load.run import Plan, run
 from deploy.local.postgres import PostgresMissingError
+from deploy.local.runs import run_stoppable
 from deploy.local.supervisor import ServiceError
 
 
@@ -46,7 +46,7 @@ def main() -> int:
         seed=given.seed,
     )
     try:
-        figures = asyncio.run(run(plan))
+        figures = run_stoppable(run(plan))
     except (ServiceError, PostgresMissingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -7,12 +7,10 @@ import os
 import random
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -23,6 +21,7 @@ from deploy.channels_load.judge import judge, judge_deliveries
 from deploy.channels_load.played import Played
 from deploy.local.postgres import PrivatePostgres
 from deploy.local.providers import ProviderChannel, connected_settings, provider_service
+from deploy.local.runs import Scratch, keep_logs
 from deploy.local.stack import ROOT, Stack
 from deploy.local.supervisor import Service, Supervisor
 
@@ -110,8 +109,9 @@ async def run(plan: Plan) -> dict[str, Any]:
     """
     chance = random.Random(plan.seed)  # noqa: S311 - decides who writes when
     async with AsyncExitStack() as opened:
-        folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="1022-channels-")))
-        stack = replace(Stack.from_environment(), data_dir=folder).on_free_ports()
+        folder = opened.enter_context(Scratch("channels"))
+        source = Stack.from_environment()
+        stack = replace(source, data_dir=folder).on_free_ports()
         url = sqlite_url(folder / "1022.sqlite3")
         if plan.postgres:
             url = opened.enter_context(PrivatePostgres(durable=True)).create("channels")
@@ -153,7 +153,7 @@ async def run(plan: Plan) -> dict[str, Any]:
         figures["acknowledgement"] = judge_deliveries(deliveries, findings)
         figures["findings"] = asdict(findings)
         if findings.wrong:
-            _keep_logs(folder / "logs")
+            keep_logs(folder / "logs", source.data_dir, "channels-load")
         return figures
 
 
@@ -240,10 +240,3 @@ def _answers(url: str) -> Callable[[], Awaitable[bool]]:
             return False
 
     return check
-
-
-def _keep_logs(folder: Path) -> None:
-    target = Path(tempfile.mkdtemp(prefix="1022-channels-logs-"))
-    for file in folder.iterdir():
-        (target / file.name).write_bytes(file.read_bytes())
-    print(f"logs: {target}", file=sys.stderr)

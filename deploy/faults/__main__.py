@@ -15,12 +15,10 @@ import os
 import random
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 from database.engine import Database, sqlite_url
@@ -29,6 +27,7 @@ from deploy.faults.check import check, settled
 from deploy.faults.senders import Senders
 from deploy.local.postgres import PostgresMissingError, PrivatePostgres
 from deploy.local.predict import copy_instance
+from deploy.local.runs import Scratch, keep_logs, run_stoppable
 from deploy.local.stack import ROOT, Stack
 from deploy.local.supervisor import Service, ServiceError, Supervisor
 
@@ -46,8 +45,8 @@ async def run(
     """Do one run and return its record; `wrong` in it is empty when nothing was lost."""
     chance = random.Random(seed)  # noqa: S311 - chooses what to kill
     async with AsyncExitStack() as opened:
-        folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="1022-faults-"))
-        stack = replace(source, data_dir=Path(folder)).on_free_ports()
+        folder = opened.enter_context(Scratch("faults"))
+        stack = replace(source, data_dir=folder).on_free_ports()
         copy_instance(source.data_dir, stack.data_dir)
         # A database of its own, with the knowledge and no conversations: every one in it has its sender.
         url = sqlite_url(stack.data_dir / "faults.sqlite3")
@@ -78,7 +77,7 @@ async def run(
         seconds = time.monotonic() - started
         record = {"database": "postgresql" if postgres else "sqlite", "kills": killed, "seed": seed}
         if findings.wrong:
-            _keep_logs(stack.data_dir / "logs")
+            keep_logs(stack.data_dir / "logs", source.data_dir, "faults")
         return {**record, "seconds": round(seconds), "visitors": len(senders.all), **asdict(findings)}
 
 
@@ -120,13 +119,6 @@ async def _until_ready(service: Service) -> None:
             await asyncio.sleep(0.2)
 
 
-def _keep_logs(folder: Path) -> None:
-    target = Path(tempfile.mkdtemp(prefix="1022-faults-logs-"))
-    for file in folder.iterdir():
-        (target / file.name).write_bytes(file.read_bytes())
-    print(f"logs: {target}", file=sys.stderr)
-
-
 def main() -> int:
     """Read the command line, run, print the record; 1 when something was lost, doubled or out of order."""
     parser = argparse.ArgumentParser(prog="faults", description="Kills processes under load.")
@@ -139,7 +131,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1022, help="chooses what is killed when")
     given = parser.parse_args()
     try:
-        record = asyncio.run(
+        record = run_stoppable(
             run(
                 Stack.from_environment(),
                 kills=given.kills,

@@ -1,4 +1,4 @@
-# The application, its workers, and the commands (prepare, import, backup): one image, several commands.
+# The application, its workers, the bot's actions, and the commands (prepare, import, backup): one image, several commands.
 #
 #     docker build -f deploy/images/app.Dockerfile -t gialai-1022-app:0.1.0 .
 #

@@ -12,11 +12,13 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
+
+from deploy.local.runs import Scratch
+from deploy.local.tied import tied
 
 _START_SECONDS = 30.0
 
@@ -45,7 +47,7 @@ def find_programs() -> Path:
 
 
 class PrivatePostgres:
-    """One server on the loopback, gone with all its data at the end.
+    """One server on the loopback, gone with all its data at the end; it ends with this process in any case.
 
     Args:
         durable: wait for the disk at each commit, as a real server does; off is faster.
@@ -55,7 +57,8 @@ class PrivatePostgres:
     def __init__(self, *, durable: bool = False, connections: int = 200) -> None:
         self._programs = find_programs()
         # Not under a folder that only root may enter.
-        self._folder = Path(tempfile.mkdtemp(prefix="1022-postgres-"))
+        self._scratch = Scratch("postgres")
+        self._folder = self._scratch.path
         self._durable = durable
         self._connections = connections
         self._server: subprocess.Popen[bytes] | None = None
@@ -111,7 +114,11 @@ class PrivatePostgres:
         )  # fmt: skip
         with (self._folder / "log").open("ab") as log:
             self._server = subprocess.Popen(
-                command, cwd=self._folder, user=_account(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                tied(command, signal.SIGQUIT, user=_account()),
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         self._wait_ready()
 
@@ -132,7 +139,7 @@ class PrivatePostgres:
     def remove(self) -> None:
         """Stop the server and delete its data."""
         self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._scratch.remove()
 
     def _ask(self, statement: str) -> subprocess.CompletedProcess[str]:
         return self._call(

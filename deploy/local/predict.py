@@ -11,16 +11,18 @@ import asyncio
 import os
 import secrets
 import shutil
+import signal
 import sqlite3
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from database.engine import sqlite_url
 from deploy.local.providers import ProviderChannel, connected_settings, provider_service
+from deploy.local.runs import Scratch, run_stoppable
 from deploy.local.stack import Stack
 from deploy.local.supervisor import ServiceError, Supervisor
+from deploy.local.tied import tied
 
 _DATABASE = "1022.sqlite3"
 
@@ -44,8 +46,8 @@ def copy_instance(source: Path, target: Path) -> None:
 async def predict(rows: Path, predictions: Path, channel: ProviderChannel | None = None) -> int:
     """Write `predictions` for `rows`, said on the web chat or on `channel`; return the exit code."""
     stack = Stack.from_environment()
-    with tempfile.TemporaryDirectory(prefix="1022-predict-") as folder:
-        copied = replace(stack, data_dir=Path(folder)).on_free_ports()
+    with Scratch("predict") as folder:
+        copied = replace(stack, data_dir=folder).on_free_ports()
         copy_instance(stack.data_dir, copied.data_dir)
         supervisor = Supervisor(Path.cwd(), copied.data_dir / "logs", quiet=True)
         try:
@@ -53,7 +55,7 @@ async def predict(rows: Path, predictions: Path, channel: ProviderChannel | None
             assert redis is not None  # on_free_ports asks for one of our own
             await supervisor.start(redis)
             await supervisor.start(copied.bot_service())
-            files = ["--in", str(rows), "--out", str(predictions), "--data-dir", folder]
+            files = ["--in", str(rows), "--out", str(predictions), "--data-dir", str(folder)]
             command = ["-m", "api.predict", *files]
             environment = {**os.environ, **copied.environment()}
             if channel is not None:
@@ -64,7 +66,9 @@ async def predict(rows: Path, predictions: Path, channel: ProviderChannel | None
                 environment |= await connected_settings(channel, copied, logs, url, secrets.token_hex(32))
                 environment["DATABASE_URL"] = url
                 command += ["--channel", channel, "--provider", f"http://127.0.0.1:{port}"]
-            process = await asyncio.create_subprocess_exec(sys.executable, *command, env=environment)
+            process = await asyncio.create_subprocess_exec(
+                *tied([sys.executable, *command], signal.SIGTERM), env=environment
+            )
             return await process.wait()
         finally:
             await supervisor.stop()
@@ -82,7 +86,7 @@ def main() -> int:
         print(f"error: {arguments.rows} does not exist", file=sys.stderr)
         return 2
     try:
-        return asyncio.run(predict(arguments.rows.resolve(), arguments.predictions.resolve(), channel))
+        return run_stoppable(predict(arguments.rows.resolve(), arguments.predictions.resolve(), channel))
     except (ServiceError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

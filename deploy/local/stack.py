@@ -116,6 +116,7 @@ class Stack:
             "BOT_PORT": str(self.bot_port),
             "BOT_URL": f"http://127.0.0.1:{self.bot_port}",
             "REDIS_URL": self.effective_redis_url,
+            "ACTIONS_PORT": str(self.actions_port),
             "ACTIONS_URL": f"http://127.0.0.1:{self.actions_port}/internal/actions/webhook",
             "INTERNAL_TOKEN": self.token,
         }
@@ -160,15 +161,30 @@ class Stack:
         """Rasa with our gateway channel."""
         command = (str(BOT_PYTHON), "-m", "bot.run")
         ready = _answers(f"http://127.0.0.1:{self.bot_port}/webhooks/gateway/health")
-        return Service("bot", command, ready, self.environment(), start_seconds=180, nice=_ANSWERING)
+        return Service(
+            "bot",
+            command,
+            ready,
+            self.environment(),
+            start_seconds=180,
+            nice=_ANSWERING,
+            scratch=self._scratch("bot"),
+        )
 
     def actions_service(self, settings: Mapping[str, str] | None = None) -> Service:
         """What the bot can do: answers its action calls and searches the knowledge base."""
         ready = _answers(f"http://127.0.0.1:{self.actions_port}/health/live")
-        environment = {**self.environment(), **(settings or {}), "APP_PORT": str(self.actions_port)}
-        environment["APP_HOST"] = "127.0.0.1"
+        environment = {**self.environment(), **(settings or {}), "ACTIONS_HOST": "127.0.0.1"}
         command = (sys.executable, "-m", "api.actions_process")
-        return Service("actions", command, ready, environment, start_seconds=120, nice=_ANSWERING)
+        return Service(
+            "actions",
+            command,
+            ready,
+            environment,
+            start_seconds=120,
+            nice=_ANSWERING,
+            scratch=self._scratch("actions"),
+        )
 
     def worker_service(self, settings: Mapping[str, str] | None = None) -> Service:
         """A worker in a process of its own; it has no port, so that it counts as ready at once."""
@@ -177,7 +193,17 @@ class Stack:
             return True
 
         environment = {**self.environment(), **(settings or {})}
-        return Service("worker", (sys.executable, "-m", "api.worker"), is_ready, environment, nice=_WORKING)
+        return Service(
+            "worker",
+            (sys.executable, "-m", "api.worker"),
+            is_ready,
+            environment,
+            nice=_WORKING,
+            scratch=self._scratch("worker"),
+        )
+
+    def _scratch(self, name: str) -> Path:
+        return self.data_dir / "tmp" / name
 
     def _knowledge_elsewhere(self) -> dict[str, str]:
         return {
@@ -189,7 +215,14 @@ class Stack:
         """The application, with further settings where given."""
         ready = _answers(f"{self.url}/health/live")
         environment = {**self.environment(), **self._knowledge_elsewhere(), **(settings or {})}
-        return Service("app", (sys.executable, "-m", "api"), ready, environment, start_seconds=120)
+        return Service(
+            "app",
+            (sys.executable, "-m", "api"),
+            ready,
+            environment,
+            start_seconds=120,
+            scratch=self._scratch("app"),
+        )
 
 
 def _redis_server() -> str:

@@ -1,4 +1,7 @@
-"""Runs several services as one: starts, watches and restarts them, shows their logs, stops them cleanly."""
+"""Runs several services as one: starts, watches and restarts them, shows their logs, stops them cleanly.
+
+A supervisor that is killed stops nothing; its services end with it all the same (`deploy/local/tied.py`).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import shutil
 import signal
 import sys
 import time
@@ -13,6 +17,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+
+from deploy.local.tied import tied
 
 _LOG_BYTES = 10 * 1024 * 1024
 _LOG_COPIES = 3
@@ -38,6 +44,7 @@ class Service:
         start_seconds: how long it may take to become ready.
         stop_seconds: how long it may take to end after SIGTERM, before it is killed.
         nice: how much it leaves the processor to the others, 0 to 19.
+        scratch: its temporary folder, emptied whenever it starts; the machine's where not given.
     """
 
     name: str
@@ -47,6 +54,7 @@ class Service:
     start_seconds: float = 120.0
     stop_seconds: float = 15.0
     nice: int = 0
+    scratch: Path | None = None
 
 
 class Supervisor:
@@ -139,10 +147,9 @@ class Supervisor:
 
     async def _run_once(self, service: Service, logger: logging.Logger) -> int:
         process = await asyncio.create_subprocess_exec(
-            *(("nice", "-n", str(service.nice)) if service.nice else ()),
-            *service.command,
+            *tied(service.command, signal.SIGKILL, nice=service.nice),
             cwd=self._folder,
-            env={**os.environ, **service.environment},
+            env={**os.environ, **service.environment, **_emptied(service.scratch)},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -180,6 +187,15 @@ class Supervisor:
                 terminal.setFormatter(logging.Formatter(f"%(asctime)s {name:<6}| %(message)s", "%H:%M:%S"))
                 logger.addHandler(terminal)
         return logger
+
+
+def _emptied(scratch: Path | None) -> dict[str, str]:
+    """Empty the folder, where one that was killed may have left files; return how it is made known."""
+    if scratch is None:
+        return {}
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True, mode=0o700)
+    return {"TMPDIR": str(scratch)}
 
 
 async def _line(stream: asyncio.StreamReader) -> bytes:

@@ -284,7 +284,7 @@ async def test_too_many_choices_are_written_out(
 
 @pytest.mark.parametrize("takes_files", [True, False])
 async def test_files_go_with_their_message(
-    database: Database, clock: HandClock, tmp_path: Path, takes_files: bool
+    core: ConversationCore, database: Database, clock: HandClock, tmp_path: Path, takes_files: bool
 ):
     account = Account(images=True, files=takes_files)
     kept = {
@@ -295,7 +295,7 @@ async def test_files_go_with_their_message(
     async def find(file_id: str) -> OutboundFile | None:
         return kept.get(file_id)
 
-    outbox = Outbox(database, clock, {"messenger": account}, ClaimNames(), find_file=find)
+    outbox = Outbox(database, clock, {"messenger": account}, ClaimNames(), core.people, find_file=find)
     async with database.write() as session:
         conversation = await arrival.open_conversation(session, "messenger", "u1", clock.now())
         row = {

@@ -87,6 +87,54 @@ async def test_after_an_emergency_the_bot_is_told(core: ConversationCore, fake_b
     assert [asked["metadata"].get("after_emergency") for asked in fake_bot.asked] == ["114", None]
 
 
+@pytest.mark.parametrize("news", ["xe cứu thương tới rồi ạ", "canh sat toi roi, cam on", "em gọi 114 rồi"])
+async def test_news_within_an_emergency_is_thanked_for(
+    core: ConversationCore, fake_bot: Any, provider: Any, write: Write, news: str
+):
+    received = await core.inbox.receive(write("cháy nhà ở đường Hùng Vương, cứu với"))
+    await core.inbox.receive(write("số 12 nhé"))
+    await settle(core)
+    asked = len(fake_bot.asked)
+    await core.inbox.receive(write(news))
+    await settle(core)
+    assert len(fake_bot.asked) == asked
+    assert "cảm ơn anh/chị đã báo" in provider.texts[-1]
+    assert "gọi ngay 114" in provider.texts[-1]
+    said = await core.inbox.history(received.conversation_id)
+    assert said[-1].route == "smalltalk"
+    # Again, in the same emergency; and one that gets worse is one.
+    await core.inbox.receive(write("xe cứu hỏa tới rồi nhưng cháy lan sang nhà bên"))
+    await settle(core)
+    assert provider.texts[-1].startswith("114")
+    await core.inbox.receive(write(news))
+    await settle(core)
+    assert "cảm ơn anh/chị đã báo" in provider.texts[-1]
+
+
+async def test_without_an_emergency_before_the_same_words_are_one(
+    core: ConversationCore, provider: Any, write: Write, clock: Any
+):
+    await core.inbox.receive(write("xe cứu thương tới rồi ạ"))
+    await settle(core)
+    assert provider.texts[-1].startswith("115")
+    clock.forward(days=3)  # another stretch of talk
+    await core.inbox.receive(write("xe cứu thương tới rồi ạ"))
+    await settle(core)
+    assert provider.texts[-1].startswith("115")
+
+
+async def test_news_to_the_person_who_holds_the_conversation_are_theirs_to_answer(
+    core: ConversationCore, provider: Any, write: Write
+):
+    received = await core.inbox.receive(write("cháy nhà ở đường Hùng Vương, cứu với"))
+    await settle(core)
+    await core.desk.claim(received.conversation_id, "op1")
+    before = list(provider.texts)
+    await core.inbox.receive(write("xe cứu thương tới rồi ạ"))
+    await settle(core)
+    assert provider.texts == before
+
+
 async def test_emergency_is_answered_while_a_person_holds_the_conversation(
     core: ConversationCore, provider: Any, write: Write
 ):

@@ -17,6 +17,7 @@ from deploy.local.stack import ROOT
 
 FOLDER = ROOT / "deploy" / "compose"
 TEXT = (FOLDER / "compose.yml").read_text()
+EXAMPLE = (FOLDER / ".env.example").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONE_SHOT = {"migrate", "backup"}
@@ -64,12 +65,47 @@ def test_everything_it_names_is_defined() -> None:
 
 def test_settings_are_settings_and_all_are_explained() -> None:
     fields = {name.upper() for name in Settings.model_fields}
-    assert set(SERVICES["app"]["environment"]) <= fields
-    explained = set(re.findall(r"^([A-Z_]+)=", (FOLDER / ".env.example").read_text(), re.MULTILINE))
+    app = SERVICES["app"]
+    assert app["env_file"] == [".env"]
+    assert set(app["environment"]) <= fields
+    explained = set(re.findall(r"^([A-Z0-9_]+)=", EXAMPLE, re.MULTILINE))
     used = set(re.findall(r"\$\{([A-Z_]+)", TEXT))
-    assert used == explained
+    given = set(app["environment"]) | {name.upper() for name in app["secrets"]} | set(image_settings())
+    assert not explained & given
+    assert explained == used | (fields - given)
     for variable, default in re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", TEXT):
-        assert f"\n{variable}={default}\n" in (FOLDER / ".env.example").read_text(), variable
+        assert f"\n{variable}={default}\n" in EXAMPLE, variable
+
+
+def image_settings() -> list[str]:
+    text = (ROOT / "deploy" / "images" / "app.Dockerfile").read_text()
+    named = re.findall(r"^(?:ENV)? +([A-Z_]+)=", text, re.MULTILINE)
+    return [name for name in named if name.lower() in Settings.model_fields]
+
+
+def test_the_example_as_it_stands_is_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    made = Settings(_env_file=FOLDER / ".env.example")
+    assert made.model_dump() == Settings(_env_file=None).model_dump()
+
+
+def test_actions_have_a_process_of_their_own() -> None:
+    assert SERVICES["actions"]["command"] == ["python", "-m", "api.actions_process"]
+    settings = SERVICES["app"]["environment"]
+    assert settings["SERVE_ACTIONS"] == "false"
+    port = settings["ACTIONS_PORT"]
+    assert settings["KNOWLEDGE_URL"] == f"http://actions:{port}/internal/knowledge"
+    for bot in ("bot-1", "bot-2"):
+        assert (
+            SERVICES[bot]["environment"]["ACTIONS_URL"] == f"http://actions:{port}/internal/actions/webhook"
+        )
+
+
+def test_receiving_has_the_processor_first() -> None:
+    shares = {name: service["cpu_shares"] for name, service in SERVICES.items()}
+    first = {shares.pop(name) for name in ("caddy", "app", "postgres", "redis")}
+    assert min(first) > shares.pop("worker") > max(shares.values())
 
 
 def test_redis_keeps_what_it_is_given() -> None:
@@ -91,13 +127,14 @@ def test_secrets_are_files_and_made_once(tmp_path: Path) -> None:
     assert {f"./secrets/{name}" for name in made} == {each["file"] for each in COMPOSE["secrets"].values()}
     assert made["postgres_password"] in made["database_url"]
     assert made["redis_password"] in made["redis_url"]
-    assert len(set(made.values())) == len(made)
+    written = [text for text in made.values() if text]
+    assert len(set(written)) == len(written) == 8
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert not re.search(r"(?i)password|secret_key|token: \S", _environments())
 
 
 def _environments() -> str:
-    kept = {"DOSSIER_TOKEN", "POSTGRES_PASSWORD_FILE"}
+    kept = {"POSTGRES_PASSWORD_FILE"}
     lines = []
     for service in SERVICES.values():
         lines += [f"{k}: {v}" for k, v in service.get("environment", {}).items() if k not in kept]

@@ -223,8 +223,8 @@ def test_the_app_starts_from_what_its_image_holds(tmp_path: Path) -> None:
 def test_every_command_of_the_app_image_can_be_imported(tmp_path: Path) -> None:
     folder = tree("app", tmp_path)
     modules = (
-        "api.worker, deploy.instance, deploy.backup.__main__, kb_index.__main__, conversations.__main__, "
-        "actions.server, kb_index.service"
+        "api.worker, api.actions_process, deploy.instance, deploy.backup.__main__, kb_index.__main__, "
+        "conversations.__main__, actions.server, kb_index.service"
     )
     done = subprocess.run(
         [sys.executable, "-c", f"import {modules}"],

@@ -104,6 +104,9 @@ def test_probes_ask_what_the_processes_answer() -> None:
     app = PODS["app"]["spec"]["containers"][0]
     assert app["livenessProbe"]["httpGet"]["path"] == "/health/live"
     assert app["readinessProbe"]["httpGet"]["path"] == "/health/ready"
+    worker = PODS["worker"]["spec"]["containers"][0]
+    assert worker["livenessProbe"]["httpGet"]["path"] == "/health"
+    assert [str(port["containerPort"]) for port in worker["ports"]] == [SETTINGS["WORKER_PORT"]]
     bot = PODS["bot"]["spec"]["containers"][0]
     assert bot["readinessProbe"]["httpGet"]["path"] == "/webhooks/gateway/health"
 
@@ -121,3 +124,27 @@ def test_every_bot_that_may_exist_is_known_to_the_app() -> None:
     assert SETTINGS["BOT_URL"].split(",") == [f"http://bot-{number}.bot:5022" for number in range(largest)]
     assert of("StatefulSet")["bot"]["spec"]["serviceName"] == "bot"
     assert of("Service")["bot"]["spec"]["clusterIP"] == "None"
+
+
+def test_actions_have_pods_of_their_own() -> None:
+    (container,) = PODS["actions"]["spec"]["containers"]
+    assert container["command"] == ["python", "-m", "api.actions_process"]
+    port = container["ports"][0]["containerPort"]
+    assert SETTINGS["ACTIONS_PORT"] == str(port)
+    assert SETTINGS["SERVE_ACTIONS"] == "false"
+    assert SETTINGS["KNOWLEDGE_URL"] == f"http://actions:{port}/internal/knowledge"
+    assert of("Service")["actions"]["spec"]["ports"][0]["port"] == port
+    (bot,) = PODS["bot"]["spec"]["containers"]
+    assert {"name": "ACTIONS_URL", "value": f"http://actions:{port}/internal/actions/webhook"} in bot["env"]
+    ways_out = of("NetworkPolicy")["bot"]["spec"]["egress"][0]["to"][0]["podSelector"]["matchLabels"]
+    assert ways_out.items() <= PODS["actions"]["metadata"]["labels"].items()
+
+
+def test_receiving_has_its_place_first() -> None:
+    assert PODS["app"]["spec"]["priorityClassName"] in of("PriorityClass")
+    assert [name for name, pod in PODS.items() if "priorityClassName" in pod["spec"]] == ["app"]
+
+
+def test_every_secret_setting_is_in_the_example() -> None:
+    secret = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+    assert set(SECRET["stringData"]) == secret | {"database_url", "redis_url"}

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from api.settings import Settings
 from deploy.local.stack import ROOT
 
 FOLDER = ROOT / "deploy" / "systemd"
+FIELDS = {name.upper() for name in Settings.model_fields}
 SERVICES = sorted(path.name for path in FOLDER.glob("*.service"))
 HARDENED = {
     "NoNewPrivileges": "yes",
@@ -60,11 +62,37 @@ def test_it_starts_what_is_there(name: str) -> None:
 
 
 def test_what_runs_for_ever_comes_back() -> None:
-    for name in ("gialai-1022-app.service", "gialai-1022-worker.service", "gialai-1022-bot@.service"):
-        unit = read(name)
+    for name in ("app", "actions", "worker", "bot@"):
+        unit = read(f"gialai-1022-{name}.service")
         assert unit["Restart"] == ["always"]
         assert unit["StartLimitIntervalSec"] == ["0"]
         assert unit["WantedBy"] == ["gialai-1022.target"]
+
+
+def test_actions_have_a_process_of_their_own() -> None:
+    assert read("gialai-1022-actions.service")["ExecStart"][0].endswith("-m api.actions_process")
+    settings = read("settings.env.example")
+    (port,) = settings["ACTIONS_PORT"]
+    assert settings["SERVE_ACTIONS"] == ["false"]
+    assert settings["KNOWLEDGE_URL"] == [f"http://127.0.0.1:{port}/internal/knowledge"]
+    assert settings["ACTIONS_URL"] == [f"http://127.0.0.1:{port}/internal/actions/webhook"]
+    assert {name for name in settings if name != "ACTIONS_URL"} <= FIELDS
+
+
+def test_receiving_has_the_processor_first() -> None:
+    def of(key: str, name: str) -> int:
+        return int((read(f"gialai-1022-{name}.service")[key] or ["0"])[0])
+
+    rest = ("actions", "bot@", "prepare", "backup")
+    assert of("CPUWeight", "app") > of("CPUWeight", "worker") > max(of("CPUWeight", each) for each in rest)
+    assert of("Nice", "app") < of("Nice", "worker") < min(of("Nice", each) for each in rest)
+
+
+def test_secrets_are_credentials_where_they_are_needed() -> None:
+    secret = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+    for name in ("app", "actions", "worker"):
+        handed = {line.split(":")[0] for line in read(f"gialai-1022-{name}.service")["LoadCredential"]}
+        assert handed == secret | {"database_url", "redis_url"}
 
 
 def test_the_timer_has_its_service() -> None:

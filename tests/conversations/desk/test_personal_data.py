@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, insert, select, text, update
 
 from conversations.channel_events import OtherEvent
 from conversations.core import ConversationCore
@@ -17,12 +19,13 @@ from conversations.desk.personal_data import DeskHolder
 from conversations.intake_models import ChannelEventRow
 from conversations.intake_personal_data import IntakeHolder
 from conversations.media.fetch_models import FetchRow
-from conversations.models import ConversationRow
+from conversations.models import ConversationRow, MessageRow
 from conversations.personal_data import ConversationHolder
 from conversations.schemas import ConversationFilter, InboundMessage
 from database.base import new_id
 from database.engine import Database
 from database.personal_data import Exported, Person, TicketKey
+from database.purging import purge
 from tickets.models import TicketRow
 from tickets.personal_data import TicketHolder
 from tickets.schemas import TicketDraft, TicketKind
@@ -238,3 +241,100 @@ async def test_without_a_reason_no_words_are_kept(files: Files, write: Write):
     received = await files.core.inbox.receive(write("xin chào"))
     await files.core.desk.claim(received.conversation_id, "op1")
     assert await files.count(EventTextRow) == 0
+
+
+async def test_words_erased_in_the_moment_they_are_indexed_do_not_come_back(files: Files, write: Write):
+    received = await files.core.inbox.receive(write("tôi ở hẻm kín"))
+    await files.core.inbox.receive(write("và còn hỏi thêm", user="u2"))
+    async with files.database.write() as session:
+        erase = update(MessageRow).where(MessageRow.id == received.message_id)
+        await session.execute(erase.values(text=say("privacy.erased")))
+        # Not committed yet: the index may see the old words, but must not take them.
+        indexing = asyncio.create_task(files.core.search.index_some())
+        if not files.database.is_sqlite:  # whose only writer is the one above
+            assert await indexing == 1
+    await indexing
+    assert await files.found("hem kin") == []
+    assert len(await files.found("hoi them")) == 1
+    async with files.database.read() as session:
+        assert not await session.scalar(
+            text("SELECT count(*) FROM search_documents WHERE CAST(words AS text) LIKE '%kin%'")
+        )
+
+
+async def test_a_ticket_erased_in_the_moment_it_is_indexed_is_not_found_by_name(files: Files, write: Write):
+    received = await files.core.inbox.receive(write("phản ánh"))
+    draft = TicketDraft(
+        kind=TicketKind.REPORT, content="Ổ gà", name="Siu H'Lan", phone="0914555666", address="Ayun Pa",
+        channel="webchat", conversation_id=received.conversation_id, consent=True,
+    )  # fmt: skip
+    ticket = await TicketService(files.database, files.clock).open(draft, origin_key=new_id())
+    files.clock.forward(minutes=30)
+    async with files.database.write() as session:
+        await session.execute(update(TicketRow).where(TicketRow.id == ticket.id).values(name="", phone=""))
+        indexing = asyncio.create_task(files.core.search.index_some())
+        if not files.database.is_sqlite:
+            assert await indexing == 1  # the message
+    await indexing
+    assert await files.found("siu lan") == []
+    assert await files.found(ticket.code) == [received.conversation_id]
+
+
+async def test_erasing_and_indexing_at_once_leave_no_words(files: Files, write: Write):
+    """Whoever of the two is first: it is the same, again and again."""
+    for number in range(12):
+        received = await files.core.inbox.receive(write(f"hẻm kín số {number}", user=f"u{number}"))
+        await files.core.worker.work_off()
+        await files.core.outbox.settle()
+        person = await files.person(received.conversation_id)
+        await asyncio.gather(
+            files.core.search.index_some(),
+            files.conversations.erase(person, before=None, limit=200),
+            files.core.search.index_some(),
+        )
+    assert await files.found("hem kin") == []
+    async with files.database.read() as session:
+        assert not await session.scalar(
+            text("SELECT count(*) FROM search_documents WHERE CAST(words AS text) LIKE '%kin%'")
+        )
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_after_the_nightly_purge_the_words_are_not_even_in_the_file(files: Files, write: Write):
+    file = Path(str(files.database.url.database))
+
+    def bytes_of() -> bytes:
+        return b"".join(path.read_bytes() for path in file.parent.glob(f"{file.name}*"))
+
+    for number in range(30):
+        await files.core.inbox.receive(write(f"chuyện thường {number}", user=f"khac{number}"))
+    await files.core.search.catch_up()
+    received = await files.core.inbox.receive(write("Zwykpqmật ở hẻm Zhqxkín", user="zfj-84905123456"))
+    draft = TicketDraft(
+        kind=TicketKind.REPORT, content="Ổ gà", name="Zvbnhlan", phone="0914555666", address="Zgtdpa",
+        channel="webchat", conversation_id=received.conversation_id, consent=True,
+    )  # fmt: skip
+    ticket = await TicketService(files.database, files.clock).open(draft, origin_key=new_id())
+    await files.core.worker.work_off()
+    await files.core.outbox.settle()
+    await files.core.search.catch_up()
+    for number in range(30):
+        await files.core.inbox.receive(write(f"chuyện khác {number}", user=f"moi{number}"))
+    await files.core.search.catch_up()
+    async with files.database.write() as session:
+        await session.execute(update(TicketRow).where(TicketRow.id == ticket.id).values(state="closed"))
+    secrets = [
+        each.encode() for each in ("Zwykpqmật", "zwykpqmat", "Zhqxkín", "zhqxkin", "Zvbnhlan", "zvbnhlan",
+                                   "Zgtdpa", "zfj-84905123456")
+    ]  # fmt: skip
+    assert [word for word in secrets if word not in bytes_of()] == []
+
+    person = await files.person(received.conversation_id)
+    await files.erase(Person(person.conversations, (TicketKey(ticket.id, ticket.code),)))
+    # Deleting alone does not do it, nor does it when the log is cut off.
+    assert await files.database.shorten_log()
+    assert [word for word in secrets if word in bytes_of()] != []
+    await purge(files.database)
+    assert [word for word in secrets if word in bytes_of()] == []
+    assert await files.found("chuyen khac 7") != []
+    assert await files.found("chuyen thuong 7") != []
