@@ -42,7 +42,7 @@ def copy_instance(source: Path, target: Path) -> None:
 
 
 def stack_of_one_process(stack: Stack, folder: Path) -> Stack:
-    """Return a stack on free ports, its data in `folder`, whose application answers the bot's actions itself."""
+    """Return a stack on free ports, its data in `folder`, where the application answers the bot's actions."""
     free = replace(stack, data_dir=folder).on_free_ports()
     return replace(free, actions_port=free.app_port)
 
