@@ -18,7 +18,7 @@ from typing import Any
 from conversations.service import SETTLE
 from deploy.channels_load.played import Played, Shown
 
-_NUMBER = re.compile(r"số (\d+)")
+_NUMBER = re.compile(r"Câu hỏi số (\d+)")
 _MOST_SHOWN = 20
 _REFUSALS = (401, 403)
 

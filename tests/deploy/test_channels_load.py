@@ -43,7 +43,7 @@ async def test_nothing_is_lost_doubled_or_out_of_order(tmp_path: Path, monkeypat
 
 def shown(*texts: str) -> list[Shown]:
     """Questions begin with a question mark, answers do not."""
-    return [Shown(text.startswith("?"), f"số {text.lstrip('?')}") for text in texts]
+    return [Shown(text.startswith("?"), f"Câu hỏi số {text.lstrip('?')}") for text in texts]
 
 
 def judged(screen: list[str], forged: set[int], came: dict[int, Delivery]) -> Findings:
