@@ -108,6 +108,21 @@ async def put_in_doubt(
         )
 
 
+async def prolong_doubt(session: AsyncSession, channels: Collection[str], until: datetime) -> None:
+    """Let what waits for its echo wait at least until then."""
+    await session.execute(
+        update(MESSAGES)
+        .where(
+            IS_OPEN,
+            M.state == "pending",
+            M.channel.in_(list(channels)),
+            M.error == IN_DOUBT,
+            M.next_attempt_at < until,
+        )
+        .values(next_attempt_at=until)
+    )
+
+
 async def drop_copy(session: AsyncSession, channel: str, provider_id: str, message_id: str) -> None:
     """Delete the row an echo has made of our own message before its send call returned."""
     which = {"of_channel": channel, "of_message": provider_id, "ours": message_id}
