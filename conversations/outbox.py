@@ -7,8 +7,8 @@ handed to the channel's connector and marked with what it said. A channel that s
 With the others a crash between the provider's yes and our mark leaves it open whether a message has gone out.
 Where the provider tells us what was sent from our account (`echoes`) such a message waits some seconds for
 its echo before it is sent again (`free`), and anew when a process starts (`wait_anew`): while we were away
-nobody could tell us. The echo settles it by our id or by its text (`intake`). What remains: an echo that comes
-later than that, or never, and the citizen reads one message twice.
+nobody could tell us. The echo settles it by our id or by its text (`intake`). What remains: an echo that
+comes later than that, or never, and the citizen reads one message twice.
 
 While a provider is down, limits us or refuses our credentials, its channel's switch (`circuit`) is open:
 rows wait untouched, one at a time asks, and with its first answer everything goes.
