@@ -29,6 +29,7 @@ from conversations import repository, sending_repository, watch, windows
 from conversations.channel import Channel, Delivery, ShowsTyping, show_typing
 from conversations.circuit import ChannelObserver, Circuit, Nobody
 from conversations.claims import ClaimNames
+from conversations.courtesy import Courtesy
 from conversations.outgoing import FindFile, no_files, outgoing
 from conversations.reasons import moved_to
 from conversations.recording import Tried, pause_after, record
@@ -97,6 +98,7 @@ class Outbox:
         self._places: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._sweeper: asyncio.Task[None] | None = None
+        self._courtesy = Courtesy()
         self._shown = Shown(database, clock)
         self._unstored = Unstored()
 
@@ -312,6 +314,8 @@ class Outbox:
                 break
             if not together and not circuit.is_closed and not is_probe:
                 break
+            if not together:
+                await self._courtesy.wait()
             one = await self._try(connector, conversation, row)
             results.append(one)
             is_stopped = one.result.status in ("transient", "auth")
