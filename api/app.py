@@ -73,9 +73,12 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.add_middleware(BodyLimit, limit=JSON_LIMIT, streamed=dict.fromkeys(_UPLOADS, LARGEST_UPLOAD))
     app.add_middleware(ChatCors, origins=settings.chat_origins)
     app.add_middleware(RequestContext)
-    for surface in (health, metrics, chat, chat_files, actions, pages, follow):
+    # A request is compared with one route after the other: what comes by the hundred is found first.
+    for router in webhooks.ROUTERS:
+        app.include_router(router)
+    for surface in (chat, actions, health, metrics, chat_files, pages, follow):
         app.include_router(surface.router)
-    for router in (*console.ROUTERS, *webhooks.ROUTERS):
+    for router in console.ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     return app

@@ -161,6 +161,7 @@ class ConversationCore:
     async def start(self, *, worker: bool = True) -> None:
         """Begin to work; with `worker=False` this process only receives, sends and shows."""
         self.events.start()
+        await self.outbox.wait_anew()
         self.outbox.start()
         if self.fetcher is not None:
             self.fetcher.start()

@@ -5,7 +5,8 @@ history, and the bot steps aside: the conversation belongs to "a person", withou
 bot when an operator takes it here and hands it back or closes it, or with the citizen's first message after a
 day of silence, as with every conversation a person held.
 
-Everything is on disk when a call returns, and doing it again changes nothing.
+Everything is stored when a call returns, and doing it again changes nothing. It is on disk, but for receipts:
+there are more of them than messages, and a power cut may take a tick at a message.
 """
 
 from __future__ import annotations
@@ -138,14 +139,18 @@ class ChannelIntake:
 
     async def _receipt(self, event: Receipt) -> None:
         now = self._clock.now()
-        async with self._database.write() as session:
+        async with self._database.write(durable=False) as session:
             conversation_id = await intake_repository.conversation_of(
                 session, event.channel, event.external_user_id
             )
             columns = ("delivered_at", "read_at") if event.kind == "read" else ("delivered_at",)
             changed = False
-            rows = await intake_repository.ours_by_provider_id(
-                session, event.channel, event.provider_message_ids
+            rows = (
+                await intake_repository.ours_by_provider_id(
+                    session, event.channel, event.provider_message_ids
+                )
+                if event.provider_message_ids
+                else []
             )
             missing = set(event.provider_message_ids) - {row["provider_message_id"] for row in rows}
             for provider_id in sorted(missing):

@@ -6,17 +6,37 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Table, delete, func, select
+from sqlalchemy import CursorResult, Table, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from conversations.intake_models import ChannelEventRow, EarlySignRow
 from conversations.models import IS_OPEN
 from conversations.repository import MESSAGES, C, M, Row
+from database.base import UtcDateTime
 
 _SIGNS = cast(Table, EarlySignRow.__table__)
 _EVENTS = cast(Table, ChannelEventRow.__table__)
 _CLOCKS_APART = timedelta(seconds=10)
+
+# There are two or three events to every message; building a statement costs more than running it.
+_CONVERSATION_OF = select(C.id).where(
+    C.channel == bindparam("channel"), C.external_user_id == bindparam("user")
+)
+_BY_PROVIDER_ID = select(MESSAGES).where(
+    M.channel == bindparam("channel"), M.provider_message_id.in_(bindparam("ids", expanding=True))
+)
+_UNREAD_UNTIL = {
+    column: select(M.id).where(
+        M.conversation_id == bindparam("conversation"),
+        M.direction == "out",
+        M.state == "sent",
+        M.created_at <= bindparam("watermark", type_=UtcDateTime()),
+        M.handled_at <= bindparam("accepted", type_=UtcDateTime()),
+        M[column].is_(None),
+    )
+    for column in ("delivered_at", "read_at")
+}
 
 
 async def add_or_ignore(session: AsyncSession, table: Table, values: dict[str, Any]) -> bool:
@@ -42,14 +62,15 @@ async def add_event(session: AsyncSession, values: dict[str, Any]) -> bool:
 
 async def conversation_of(session: AsyncSession, channel: str, external_user_id: str) -> str | None:
     """Return the id of a person's conversation."""
-    query = select(C.id).where(C.channel == channel, C.external_user_id == external_user_id)
-    return (await session.execute(query)).scalar()
+    which = {"channel": channel, "user": external_user_id}
+    found: str | None = (await session.execute(_CONVERSATION_OF, which)).scalar()
+    return found
 
 
 async def ours_by_provider_id(session: AsyncSession, channel: str, provider_ids: Sequence[str]) -> list[Row]:
     """Return the messages the provider knows by these ids."""
-    query = select(MESSAGES).where(M.channel == channel, M.provider_message_id.in_(list(provider_ids)))
-    return list((await session.execute(query)).mappings())
+    which = {"channel": channel, "ids": list(provider_ids)}
+    return list((await session.execute(_BY_PROVIDER_ID, which)).mappings())
 
 
 async def unread_until(
@@ -60,15 +81,12 @@ async def unread_until(
     What was written before the watermark and accepted around it at the latest: the provider's clock and ours
     may differ by some seconds.
     """
-    query = select(M.id).where(
-        M.conversation_id == conversation_id,
-        M.direction == "out",
-        M.state == "sent",
-        M.created_at <= watermark,
-        M.handled_at <= watermark + _CLOCKS_APART,
-        M[column].is_(None),
-    )
-    return list((await session.execute(query)).scalars())
+    which = {
+        "conversation": conversation_id,
+        "watermark": watermark,
+        "accepted": watermark + _CLOCKS_APART,
+    }
+    return list((await session.execute(_UNREAD_UNTIL[column], which)).scalars())
 
 
 async def unsent(session: AsyncSession, conversation_id: str) -> list[Row]:

@@ -6,8 +6,9 @@ handed to the channel's connector and marked with what it said. A channel that s
 
 With the others a crash between the provider's yes and our mark leaves it open whether a message has gone out.
 Where the provider tells us what was sent from our account (`echoes`) such a message waits some seconds for
-its echo before it is sent again (`free`); the echo settles it by our id or by its text (`intake`). What
-remains: an echo that comes later than that, or never, and the citizen reads one message twice.
+its echo before it is sent again (`free`), and anew when a process starts (`wait_anew`): while we were away
+nobody could tell us. The echo settles it by our id or by its text (`intake`). What remains: an echo that
+comes later than that, or never, and the citizen reads one message twice.
 
 While a provider is down, limits us or refuses our credentials, its channel's switch (`circuit`) is open:
 rows wait untouched, one at a time asks, and with its first answer everything goes.
@@ -28,6 +29,7 @@ from conversations import repository, sending_repository, watch, windows
 from conversations.channel import Channel, Delivery, ShowsTyping, show_typing
 from conversations.circuit import ChannelObserver, Circuit, Nobody
 from conversations.claims import ClaimNames
+from conversations.courtesy import Courtesy
 from conversations.outgoing import FindFile, no_files, outgoing
 from conversations.reasons import moved_to
 from conversations.recording import Tried, pause_after, record
@@ -95,6 +97,7 @@ class Outbox:
         self._places: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._sweeper: asyncio.Task[None] | None = None
+        self._courtesy = Courtesy()
         self._shown = Shown(database, clock)
         self._unstored = Unstored()
 
@@ -152,12 +155,27 @@ class Outbox:
 
     async def free(self, claims: Sequence[str]) -> None:
         """Drop the claims of dead processes; what they may just have sent waits for its echo."""
-        echoing = [name for name, channel in self._channels.items() if channel.capabilities.echoes]
+        echoing = self._echoing()
         async with self._database.write() as session:
             if echoing:
                 until = self._clock.now() + self._echo_patience
                 await sending_repository.put_in_doubt(session, claims, echoing, until)
             await repository.drop_claims(session, claims)
+
+    async def wait_anew(self) -> None:
+        """Give every echo that is waited for its whole time again.
+
+        Asked for before anything is sent, when a process starts: an echo that came while nobody was there
+        comes again, the longer we were away the later.
+        """
+        echoing = self._echoing()
+        if echoing:
+            async with self._database.write() as session:
+                until = self._clock.now() + self._echo_patience
+                await sending_repository.prolong_doubt(session, echoing, until)
+
+    def _echoing(self) -> list[str]:
+        return [name for name, channel in self._channels.items() if channel.capabilities.echoes]
 
     def begin(self, conversation: Row, now: datetime) -> Delivery | None:
         """Return the right to send in a locked conversation; None while somebody else sends there."""
@@ -295,6 +313,8 @@ class Outbox:
                 break
             if not together and not circuit.is_closed and not is_probe:
                 break
+            if not together:
+                await self._courtesy.wait()
             one = await self._try(connector, conversation, row)
             results.append(one)
             is_stopped = one.result.status in ("transient", "auth")

@@ -113,19 +113,36 @@ async def put_in_doubt(
         )
 
 
-async def drop_copy(session: AsyncSession, channel: str, provider_id: str, message_id: str) -> None:
-    """Delete the row an echo has made of our own message before its send call returned."""
+async def prolong_doubt(session: AsyncSession, channels: Collection[str], until: datetime) -> None:
+    """Let what waits for its echo wait at least until then."""
     await session.execute(
-        delete(MESSAGES).where(
-            M.channel == channel,
-            M.provider_message_id == provider_id,
-            M.id != message_id,
-            M.direction == "out",
-            M.author_id.is_(None),
+        update(MESSAGES)
+        .where(
+            IS_OPEN,
+            M.state == "pending",
+            M.channel.in_(list(channels)),
+            M.error == IN_DOUBT,
+            M.next_attempt_at < until,
         )
+        .values(next_attempt_at=until)
     )
 
 
+async def drop_copy(session: AsyncSession, channel: str, provider_id: str, message_id: str) -> None:
+    """Delete the row an echo has made of our own message before its send call returned."""
+    which = {"of_channel": channel, "of_message": provider_id, "ours": message_id}
+    await session.execute(_DROP_COPY, which)
+
+
+_DROP_COPY = delete(MESSAGES).where(
+    M.channel == bindparam("of_channel"),
+    M.provider_message_id == bindparam("of_message"),
+    M.id != bindparam("ours"),
+    M.direction == "out",
+    M.author_id.is_(None),
+)
+_RECORD = update(MESSAGES).where(M.id == bindparam("which"))
+_RECORD_UNLESS_SETTLED = _RECORD.where(M.state == "pending")
 _SIGNS_OF = select(_SIGNS).where(
     S.channel == bindparam("of_channel"), S.provider_message_id == bindparam("of_message")
 )
@@ -145,8 +162,8 @@ async def take_signs(session: AsyncSession, channel: str, provider_id: str) -> l
 
 async def record(session: AsyncSession, message_id: str, values: dict[str, Any], *, final: bool) -> None:
     """Set columns of a message after a try; one that an echo has settled meanwhile is changed by yes only."""
-    statement = update(MESSAGES).where(M.id == message_id).values(**values)
-    await session.execute(statement if final else statement.where(M.state == "pending"))
+    statement = _RECORD if final else _RECORD_UNLESS_SETTLED
+    await session.execute(statement, {"which": message_id, **values})
 
 
 async def queues(session: AsyncSession) -> dict[str, tuple[int, datetime]]:

@@ -10,6 +10,8 @@ import aiohttp
 
 from deploy.local.providers import CONTROL_TOKEN
 
+_PATIENCE = aiohttp.ClientTimeout(total=600)
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -32,7 +34,7 @@ class Played:
 
     async def __aenter__(self) -> Self:
         headers = {"Authorization": f"Bearer {CONTROL_TOKEN}"}
-        self._http = aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=60))
+        self._http = aiohttp.ClientSession(headers=headers, timeout=_PATIENCE)
         return self
 
     async def __aexit__(
@@ -41,17 +43,27 @@ class Played:
         assert self._http is not None
         await self._http.close()
 
-    async def say(self, user: str, text: str) -> bool:
-        """Have somebody write; return whether the webhook will be signed as it should."""
-        return bool((await self._post("say", {"user": user, "text": text}))["good"])
+    async def say(self, user: str, text: str) -> tuple[str, bool]:
+        """Have somebody write; return the provider's id of it, and whether it will be signed as it should."""
+        said = await self._post("say", {"user": user, "text": text})
+        (mid,) = said["mids"]
+        return str(mid), bool(said["good"])
 
     async def faults(self, **faults: Any) -> None:
         """Let things go wrong, or not any more."""
         await self._post("faults", faults)
 
-    async def items(self) -> int:
-        """Return how many messages all phones show together."""
-        return sum(user["items"] for user in await self._get("users"))
+    async def switch_on(self) -> bool:
+        """Switch Zalo's deliveries on, as a person has to when it gave up; return whether they were off."""
+        return not (await self._post("subscribe", {}))["was_on"]
+
+    async def answers(self) -> int:
+        """Return how many answers all phones show together."""
+        return sum(user["answers"] for user in await self._get("users"))
+
+    async def under_way(self) -> int:
+        """Return how many deliveries are not over."""
+        return int((await self._get("deliveries"))["under_way"])
 
     async def users(self) -> list[str]:
         """Return everybody who has written."""
@@ -67,7 +79,8 @@ class Played:
 
     async def webhooks(self) -> list[dict[str, Any]]:
         """Return the provider's record of its deliveries."""
-        return [entry for entry in await self._get("record") if entry["kind"] == "webhook"]
+        found: list[dict[str, Any]] = await self._get("record", kind="webhook")
+        return found
 
     async def _post(self, what: str, body: dict[str, Any]) -> Any:
         assert self._http is not None

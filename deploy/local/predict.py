@@ -43,11 +43,17 @@ def copy_instance(source: Path, target: Path) -> None:
             shutil.copytree(source / name, target / name)
 
 
+def stack_of_one_process(stack: Stack, folder: Path) -> Stack:
+    """Return a stack on free ports, its data in `folder`, where the application answers the bot's actions."""
+    free = replace(stack, data_dir=folder).on_free_ports()
+    return replace(free, actions_port=free.app_port)
+
+
 async def predict(rows: Path, predictions: Path, channel: ProviderChannel | None = None) -> int:
     """Write `predictions` for `rows`, said on the web chat or on `channel`; return the exit code."""
     stack = Stack.from_environment()
     with Scratch("predict") as folder:
-        copied = replace(stack, data_dir=folder).on_free_ports()
+        copied = stack_of_one_process(stack, folder)
         copy_instance(stack.data_dir, copied.data_dir)
         supervisor = Supervisor(Path.cwd(), copied.data_dir / "logs", quiet=True)
         try:

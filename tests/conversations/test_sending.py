@@ -336,6 +336,22 @@ def test_long_texts_are_cut_at_the_ends_of_sentences():
     assert split_text("a" * 120, 50) == ["a" * 50, "a" * 50, "a" * 20]
 
 
+async def test_who_was_away_waits_for_echoes_from_the_return(
+    core: ConversationCore, account: Account, clock: HandClock, ask: Any
+):
+    account.next = [SendResult.transient("timeout")]
+    conversation = await ask("câu 1?")
+    row = (await core.inbox.history(conversation))[1]
+    clock.forward(seconds=300)  # nobody was there, and the provider tries more and more seldom
+    await core.outbox.wait_anew()
+    await pass_time(core, clock, 25)
+    assert account.taken == []
+    await core.intake.note(Echo("messenger", "u1", "p7", clock.now(), text=row.text, our_id=row.id))
+    await pass_time(core, clock, 60)
+    assert account.taken == []
+    assert (await core.inbox.history(conversation))[1].state == "sent"
+
+
 @pytest.mark.parametrize(("error", "seconds"), [("timeout", 30), ("connection", 30), ("http_500", 2)])
 async def test_a_call_that_broke_off_waits_for_its_echo(
     core: ConversationCore, account: Account, clock: HandClock, ask: Any, error: str, seconds: float

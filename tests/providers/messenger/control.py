@@ -15,7 +15,7 @@ _KINDS = {"image": "image", "file": "file", "audio": "audio", "voice": "audio", 
 _COLOUR = (11, 92, 73)
 
 
-class Control(control.Control[State]):
+class Control(control.Control[State, Webhooks]):
     """Answers /_control/….
 
     Args:
@@ -24,8 +24,7 @@ class Control(control.Control[State]):
     """
 
     def __init__(self, state: State, webhooks: Webhooks) -> None:
-        super().__init__(state, _COLOUR)
-        self._webhooks = webhooks
+        super().__init__(state, webhooks, _COLOUR)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the addresses."""

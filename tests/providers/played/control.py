@@ -14,26 +14,30 @@ from aiohttp import web
 
 from tests.providers.played.pictures import small_picture
 from tests.providers.played.state import AnyState, Person
+from tests.providers.played.webhooks import Webhooks
 
 StateT = TypeVar("StateT", bound=AnyState)
+WebhooksT = TypeVar("WebhooksT", bound=Webhooks[Any])
 
 
 class MistakeError(Exception):
     """The control call makes no sense; its text says why."""
 
 
-class Control(Generic[StateT]):
+class Control(Generic[StateT, WebhooksT]):
     """Answers /_control/….
 
     What people can do are methods `_on_<event>` of the provider's own control.
 
     Args:
         state: of the provider.
+        webhooks: tells the app under test.
         colour: of pictures that are sent without content (red, green, blue).
     """
 
-    def __init__(self, state: StateT, colour: tuple[int, int, int]) -> None:
+    def __init__(self, state: StateT, webhooks: WebhooksT, colour: tuple[int, int, int]) -> None:
         self._state = state
+        self._webhooks = webhooks
         self._picture = small_picture(colour)
 
     def routes(self) -> list[web.RouteDef]:
@@ -45,6 +49,7 @@ class Control(Generic[StateT]):
             web.post("/_control/faults", self._guarded(self._faults)),
             web.get("/_control/faults", self._guarded(self._shown_faults)),
             web.get("/_control/record", self._guarded(self._record)),
+            web.get("/_control/deliveries", self._guarded(self._deliveries)),
             web.post("/_control/clock", self._guarded(self._clock)),
         ]
 
@@ -108,7 +113,13 @@ class Control(Generic[StateT]):
 
     async def _users(self, _request: web.Request) -> list[dict[str, Any]]:
         return [
-            {"user": person.user, "id": person.id, "name": person.name, "items": len(person.screen)}
+            {
+                "user": person.user,
+                "id": person.id,
+                "name": person.name,
+                "items": len(person.screen),
+                "answers": sum(shown["from"] == "page" for shown in person.screen),
+            }
             for person in self._state.people.values()
         ]
 
@@ -119,8 +130,13 @@ class Control(Generic[StateT]):
     async def _shown_faults(self, _request: web.Request) -> dict[str, Any]:
         return asdict(self._state.faults)
 
-    async def _record(self, _request: web.Request) -> list[dict[str, Any]]:
-        return list(self._state.record)
+    async def _record(self, request: web.Request) -> list[dict[str, Any]]:
+        """Return what passed, of one kind where one is named."""
+        kind = request.query.get("kind")
+        return [entry for entry in self._state.record if kind in (None, entry["kind"])]
+
+    async def _deliveries(self, _request: web.Request) -> dict[str, Any]:
+        return {"under_way": self._webhooks.under_way}
 
     async def _clock(self, request: web.Request) -> dict[str, Any]:
         given = await _object(request)

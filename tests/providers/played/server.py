@@ -27,7 +27,7 @@ class PlayedProvider:
         self,
         state: AnyState,
         webhooks: Webhooks[Any],
-        control: Control[Any],
+        control: Control[Any, Any],
         api: Iterable[web.RouteDef],
         largest_body: int,
     ) -> None:

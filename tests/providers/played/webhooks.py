@@ -63,6 +63,11 @@ class Webhooks(Generic[StateT]):
         if self._session is not None:
             await self._session.close()
 
+    @property
+    def under_way(self) -> int:
+        """How many deliveries are not over: taken, refused for good or given up."""
+        return self._open
+
     async def settled(self) -> None:
         """Wait until nothing is under way, retries included."""
         await self._idle.wait()
@@ -115,19 +120,19 @@ class Webhooks(Generic[StateT]):
             return True
         delivery.tries += 1
         headers = {"Content-Type": "application/json", **self._headers(delivery)}
-        started = time.perf_counter()
         status: int | None = None
         error = None
-        try:
-            async with (
-                self._places,
-                asyncio.timeout(options.answer_within),
-                self._session.post(options.webhook, data=delivery.body, headers=headers) as response,
-            ):
-                status = response.status
-                await response.read()
-        except (aiohttp.ClientError, TimeoutError) as failed:
-            error = type(failed).__name__
+        async with self._places:
+            started = time.perf_counter()
+            try:
+                async with (
+                    asyncio.timeout(options.answer_within),
+                    self._session.post(options.webhook, data=delivery.body, headers=headers) as response,
+                ):
+                    status = response.status
+                    await response.read()
+            except (aiohttp.ClientError, TimeoutError) as failed:
+                error = type(failed).__name__
         self._state.note(
             "webhook",
             mids=delivery.mids,

@@ -20,7 +20,7 @@ _KINDS = {
 _COLOUR = (0, 104, 255)
 
 
-class Control(control.Control[State]):
+class Control(control.Control[State, Webhooks]):
     """Answers /_control/….
 
     Args:
@@ -31,14 +31,17 @@ class Control(control.Control[State]):
     """
 
     def __init__(self, state: State, webhooks: Webhooks, api: OpenApi, oauth: OAuth) -> None:
-        super().__init__(state, _COLOUR)
-        self._webhooks = webhooks
+        super().__init__(state, webhooks, _COLOUR)
         self._api = api
         self._oauth = oauth
 
     def routes(self) -> list[web.RouteDef]:
         """Return the addresses."""
-        return [*super().routes(), web.get("/_control/tokens", self._guarded(self._tokens))]
+        return [
+            *super().routes(),
+            web.get("/_control/tokens", self._guarded(self._tokens)),
+            web.post("/_control/subscribe", self._guarded(self._subscribe)),
+        ]
 
     def say(self, said: dict[str, Any]) -> dict[str, Any]:
         """Do what somebody does: `{"user", "name"?, "text"?, "event"?, "attachments"?, …}`."""
@@ -197,6 +200,11 @@ class Control(control.Control[State]):
         if kind == "sticker":
             payload["id"] = "18979"
         return _KINDS[kind], payload
+
+    async def _subscribe(self, _request: web.Request) -> dict[str, Any]:
+        """Switch deliveries on again, as a person does on the pages for developers."""
+        was_on, self._state.subscribed = self._state.subscribed, True
+        return {"was_on": was_on}
 
     async def _tokens(self, _request: web.Request) -> dict[str, Any]:
         state = self._state
