@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.end_to_end.conftest import Running, ask
 from tests.end_to_end.test_chat import photo_with_place
-from tests.end_to_end.test_pages import serious_findings
+from tests.end_to_end.looks import serious_findings
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
