@@ -155,6 +155,8 @@ async function change(action, fields = {}) {
   try {
     const html = await ask(path, { form: formOf(fields) });
     if (thread.id === id) await thread.show(html);
+    // Why it came is read before it is taken; from then on, what is said has the room.
+    if (thread.state.mine === "true") conversation.querySelector(".handoff")?.removeAttribute("open");
   } catch (error) {
     thread.tell(error instanceof Refused && error.message ? error.message : say("change_failed"));
     await thread.refresh();
