@@ -55,6 +55,12 @@ class Operator:
 
 
 @pytest.fixture
+def more_settings(database_url: str) -> dict[str, Any]:
+    """Each test runs on both databases."""
+    return {"database_url": database_url}
+
+
+@pytest.fixture
 async def operators(app: FastAPI, client: httpx.AsyncClient) -> list[Operator]:
     accounts = app.state.services.accounts
     first = await accounts.create_first_admin()

@@ -54,6 +54,12 @@ class Desk:
 
 
 @pytest.fixture
+def more_settings(database_url: str) -> dict[str, Any]:
+    """Each test runs on both databases."""
+    return {"database_url": database_url}
+
+
+@pytest.fixture
 async def desk(app: FastAPI, client: httpx.AsyncClient) -> Desk:
     services = app.state.services
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

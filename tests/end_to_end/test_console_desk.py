@@ -66,9 +66,13 @@ def test_of_two_who_take_at_once_one_gets_it_and_the_other_reads_who(
     """CONSOLE_CLAIMS=200 for a long run. Both clicks are on their way before the server sees either."""
     pages, names = [context.new_page() for context in (hoa, khanh)], list(OPERATORS.values())
     held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
     for page in pages:
         page.goto(f"{desk.url}/console")
-        page.route("**/claim*", held.append)
+        page.route("**/claim*", hold)
     for number in range(CLAIMS):
         text = f"ai nhận trước, lần thứ {number}."
         desk.citizen().say(text)

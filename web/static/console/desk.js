@@ -175,6 +175,13 @@ async function takeNext() {
   }
 }
 
+/* Where there is no room beside the conversation, what stands beside it opens over it: the keyboard goes along and back. */
+function toggleBeside() {
+  const isOpen = main.classList.toggle("shows-beside");
+  const target = isOpen ? "#beside [role=tab][aria-selected=true]" : "#conversation .to-beside";
+  document.querySelector(target)?.focus();
+}
+
 /* Says in one line what is of no conversation. */
 function announce(text) {
   document.getElementById("announcement").textContent = text;
@@ -202,7 +209,7 @@ const pressed = {
   "put-away": () => thread.tell(""),
   "to-top": () => inbox.toTop(),
   "list-again": () => inbox.refresh(),
-  beside: () => main.classList.toggle("shows-beside"),
+  beside: toggleBeside,
   help: () => document.getElementById("help").showModal(),
   entry: (button) => {
     main.classList.add("shows-beside");
