@@ -67,7 +67,7 @@ def problem(
 def error_page(
     request: Request, status: int, message: str, headers: dict[str, str] | None = None
 ) -> HTMLResponse:
-    """Return a problem as a page that leads on: to the start page, the desk, or what everybody there may see."""
+    """Return a problem as a page that leads on: to the start page, the desk, or one's own account."""
     back = "home"
     if request.url.path.startswith("/console"):
         back = "account" if status == 403 else "desk"

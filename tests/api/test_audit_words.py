@@ -24,13 +24,19 @@ def recorded(folder: str) -> Iterator[str]:
                 continue
             if node.func.attr in {"record", "_record"}:
                 for given in node.args[:3]:
-                    if isinstance(given, ast.Constant) and isinstance(given.value, str) and "." in given.value:
+                    if (
+                        isinstance(given, ast.Constant)
+                        and isinstance(given.value, str)
+                        and "." in given.value
+                    ):
                         yield given.value
 
 
 def test_every_action_on_the_trail_has_words():
     words = lookup("accounts.audit.actions")
-    written = {name for folder in ("accounts", "api", "conversations", "tickets") for name in recorded(folder)}
+    written = {
+        name for folder in ("accounts", "api", "conversations", "tickets") for name in recorded(folder)
+    }
     assert len(written) > 15
     written |= {f"conversation.{name}" for name in _OF_A_CONVERSATION}
     written |= {f"ticket.{name}" for name in (*TRANSITIONS, "correct", "link", "unlink", "sender_viewed")}

@@ -1,4 +1,4 @@
-"""What every page owes everybody: assistive technology, both schemes, small screens, zoom, the keyboard alone."""
+"""What every page owes everybody: assistive technology, both schemes, small screens, zoom, the keyboard."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ _LISTEN = """() => {
   const walk = (root) => {
     for (const e of root.querySelectorAll("*")) {
       if (e.shadowRoot) walk(e.shadowRoot);
-      if (e.matches(tabbable) && e.tabIndex >= 0 && !e.disabled && e.checkVisibility({ visibilityProperty: true })) {
+      const isShown = e.checkVisibility({ visibilityProperty: true });
+      if (e.matches(tabbable) && e.tabIndex >= 0 && !e.disabled && isShown) {
         const group = e.type === "radio" && [...root.querySelectorAll(`input[type=radio][name="${e.name}"]`)];
         if (!group || e === (group.find((one) => one.checked) ?? group[0])) all.push(e);
       }
@@ -75,7 +76,7 @@ def overflow(page: Page) -> int:
 
 
 def look(page: Page) -> None:
-    """Assert nothing serious in light and dark, and nothing wider than a small telephone or a zoomed desk."""
+    """Assert nothing serious in light and dark, nothing wider than a small telephone or a zoomed desk."""
     for scheme in ("dark", "light"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         assert serious_findings(page) == [], f"{page.url} {scheme}"
@@ -86,7 +87,7 @@ def look(page: Page) -> None:
 
 
 def tab_through(page: Page) -> None:
-    """Assert that the Tab key reaches every control, each is seen when it has the focus, and none keeps it."""
+    """Assert that the Tab key reaches every control, that the focus is seen, and that nothing keeps it."""
     count = page.evaluate(_LISTEN)
     left = ["not begun"]
     for _ in range(count + 40):

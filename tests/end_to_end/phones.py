@@ -1,4 +1,4 @@
-"""A played Zalo and the page with its people's phones, beside the browser's driver in a thread of their own."""
+"""A played Zalo and the page with its people's phones, in a thread beside the browser's driver."""
 
 from __future__ import annotations
 

@@ -8,10 +8,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.end_to_end.conftest import Running, ask
-from tests.end_to_end.test_chat import photo_with_place
 from tests.end_to_end.looks import serious_findings
+from tests.end_to_end.test_chat import photo_with_place
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
+
 
 def test_the_link_works_once(administrator: BrowserContext, browser: Browser, system: Running) -> None:
     stranger = browser.new_context()
@@ -89,7 +90,9 @@ def test_a_form_from_another_site_changes_nothing(administrator: BrowserContext,
     assert re.search(r"/console$", administrator.request.get(f"{system.url}/console").url)
 
 
-def test_a_ticket_is_listed_with_its_sender(administrator: BrowserContext, page: Page, system: Running) -> None:
+def test_a_ticket_is_listed_with_its_sender(
+    administrator: BrowserContext, page: Page, system: Running
+) -> None:
     answer = ask(
         page,
         "Tôi tên Lê Thị Mai, sđt 0905 222 333, nhà 5 Lê Lợi phường Pleiku, "

@@ -49,7 +49,9 @@ PAGES = {
     "set-password-gone": ("/console/set-password", "/console/set-password?token=cu"),
     "inbox": ("/console", "/console?show=all"),
     "inbox-nothing": ("/console", "/console?q=khong+co+gi+nhu+the"),
-    "conversation": ("/console/conversations/{conversation_id}", "/console/conversations/{conversation}?show=all"),
+    "conversation": (
+        "/console/conversations/{conversation_id}", "/console/conversations/{conversation}?show=all"
+    ),
     "call": ("/console/call", "/console/call?number=0905123456"),
     "canned": ("/console/canned", "/console/canned"),
     "tickets": ("/console/tickets", "/console/tickets"),
@@ -62,7 +64,9 @@ PAGES = {
     "channels": ("/console/channels", "/console/channels"),
     "messenger": ("/console/channels/connect/messenger", "/console/channels/connect/messenger"),
     "zalo": ("/console/channels/connect/zalo", "/console/channels/connect/zalo"),
-    "zalo-finish": ("/console/channels/connect/zalo/finish", "/console/channels/connect/zalo/finish?code=c&{state}"),
+    "zalo-finish": (
+        "/console/channels/connect/zalo/finish", "/console/channels/connect/zalo/finish?code=c&{state}"
+    ),
     "account": ("/console/account", "/console/account"),
     "totp": ("/console/account/totp", "/console/account/totp"),
     "prove": ("/console/prove", "/console/prove"),
@@ -97,8 +101,10 @@ FOR_PROGRAMS = {
 def test_no_page_is_forgotten(tmp_path: Path) -> None:
     app = create_app(Settings(_env_file=None, data_dir=tmp_path, redis_url=""))
     routes = {
-        route.path for route in all_routes(app.routes) if isinstance(route, APIRoute) and "GET" in route.methods
-    }  # fmt: skip
+        route.path
+        for route in all_routes(app.routes)
+        if isinstance(route, APIRoute) and "GET" in route.methods
+    }
     assert routes == {route for route, _ in PAGES.values()} | PARTS | PASSING | FOR_PROGRAMS
 
 

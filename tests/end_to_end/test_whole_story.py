@@ -1,4 +1,4 @@
-"""A question, a person, a report, its answer, and the assistant again: from web chat and from Zalo, as one story.
+"""A question, a person, a report, its answer, the assistant again: one story, from web chat and from Zalo.
 
 SCREENSHOTS=<folder> keeps what each of them sees at every step.
 """
