@@ -301,7 +301,7 @@ async def test_nobody_answers_or_moves_a_conversation_that_somebody_else_holds(c
         response = await console.client.post(path, data=form, headers=headers)
         assert response.status_code == 409, name
     found = (await desk.open(id_)).conversation
-    assert (found.owner, found.operator_id) == ("person", console.records["user_id"])
+    assert (found.owner, found.assigned_to) == ("person", console.records["user_id"])
     assert [message.id for message in await desk.history(id_)] == said
     taken = await console.ask("POST", f"/console/conversations/{id_}/take-over", role)
     assert taken.status_code == (403 if role == "operator" else 200)
