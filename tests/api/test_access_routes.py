@@ -146,13 +146,15 @@ async def people(app: FastAPI, client: httpx.AsyncClient) -> Console:
     )
     ticket = await services.tickets.open(draft, origin_key="a")
     received = await services.inbox.receive(
-        InboundMessage(channel="webchat", external_user_id="v", provider_message_id="1", text="Xin hỏi")
+        InboundMessage(
+            channel="webchat", external_user_id="v", provider_message_id="1", text="Lệ phí khai sinh?"
+        )
     )
     async with asyncio.timeout(30):
         while len(await services.desk.history(received.conversation_id)) < 2:  # noqa: ASYNC110 - a row
             await asyncio.sleep(0.01)
     await services.desk.claim(received.conversation_id, stranger.user.id)
-    answer = await services.core.canned.add(stranger.user.id, "Chào", "Dạ chào anh/chị")
+    answer = await services.core.canned.add(stranger.user.id, "Chào", "Dạ chào anh/chị", shared=False)
     records = {
         "user_id": stranger.user.id,
         "key": line.key,
