@@ -35,7 +35,7 @@ async def test_the_citizens_pictures_go_with_the_report_and_nobody_elses(
     await answered(visitor, 2)
     headers = await logged_in(app)
     services = app.state.services
-    (conversation,) = (await services.desk.page(show="all")).items
+    (conversation,) = (await services.desk.inbox()).conversations
     path = f"/console/conversations/{conversation.id}/tickets"
     shown = (await client.get(path, headers=headers)).text
     assert all(f'name="files" value="{each}"' in shown for each in pictures)
