@@ -171,6 +171,7 @@ def administrator(browser: Browser, system: Running) -> Iterator[BrowserContext]
     page.fill("#password", PASSWORD)
     page.fill("#again", PASSWORD)
     page.click("button[type=submit]")
+    page.locator("#login").wait_for()
     log_in(page, system.url, "admin")
     page.close()
     yield opened

@@ -109,6 +109,7 @@ def clerk(administrator: BrowserContext, browser: Browser, system: Running) -> I
     page.fill("#password", PASSWORD)
     page.fill("#again", PASSWORD)
     page.click("button[type=submit]")
+    page.locator("#login").wait_for()
     log_in(page, system.url, "hoa")
     page.close()
     yield context
