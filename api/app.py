@@ -13,13 +13,12 @@ from starlette.responses import RedirectResponse, Response
 
 from api.access import CrossSite, NotAllowed, NotEnrolled, NotLoggedIn, NotProved
 from api.console_page import prove_address
-from api.errors import answer, install_errors
+from api.errors import answer, error_page, install_errors
 from api.logs import VERSION, configure_logging, start_tracing
 from api.middleware import BodyLimit, ChatCors, RequestContext
 from api.routers import actions, chat, chat_files, console, follow, health, metrics, pages, webhooks
 from api.services import Services, build_services
 from api.settings import Settings
-from api.templating import page
 from api.uploads import LARGEST_UPLOAD
 from telemetry import tracing
 from vntext.catalogue import say
@@ -111,5 +110,5 @@ def _install_console_errors(app: FastAPI) -> None:
     @app.exception_handler(NotAllowed)
     async def _not_allowed(request: Request, _error: NotAllowed) -> Response:
         if "text/html" in request.headers.get("accept", ""):
-            return page("error.html", status=403, message=say("console.error.not_allowed"))
+            return error_page(request, 403, say("console.error.not_allowed"))
         return answer(request, 403, "forbidden")

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from accounts.errors import AccountError
 from api.templating import page
@@ -64,6 +64,16 @@ def problem(
     return JSONResponse(body, status_code=status, headers=headers)
 
 
+def error_page(
+    request: Request, status: int, message: str, headers: dict[str, str] | None = None
+) -> HTMLResponse:
+    """Return a problem as a page that leads on: to the start page, the desk, or one's own account."""
+    back = "home"
+    if request.url.path.startswith("/console"):
+        back = "account" if status == 403 else "desk"
+    return page("error.html", status=status, headers=headers, message=message, back=back)
+
+
 def answer(
     request: Request,
     status: int,
@@ -74,8 +84,7 @@ def answer(
     """Return a problem as whoever asked reads it: a page for a browser, JSON for a program."""
     is_page = "text/html" in request.headers.get("accept", "")
     if is_page and not request.url.path.startswith(_FOR_PROGRAMS):
-        sentence = message or say(f"conversation.errors.{code}")
-        return page("error.html", status=status, headers=headers, message=sentence)
+        return error_page(request, status, message or say(f"conversation.errors.{code}"), headers)
     return problem(status, code, message, headers)
 
 

@@ -128,7 +128,7 @@ def unreadable_kind(kind: str, files: Sequence[Mapping[str, str]] = (), when: st
 
 def bot_failed(code: str, when: str = "") -> Reply:
     """The bot did not answer: a person will, `when`."""
-    reason = say("conversation.bot_down.reason", code=code)
+    reason = say("conversation.bot_down.reason")
     turn = _turn("handoff", handoff={"reason": reason}, failure=code)
     message = BotMessage(text=f"{say('conversation.bot_down.text')} {when}".strip(), turn=turn)
     return Reply((message,), turn, hand_over=reason, failed=True)

@@ -51,8 +51,11 @@ async def by_code(
 async def by_link(
     token: str, services: ServicesHere, done: Annotated[str, Query(max_length=20)] = ""
 ) -> HTMLResponse:
-    """What the sender sees."""
-    found = await services.ticket_follow.by_token(token[:64])
+    """What the sender sees; an address that lost some of its letters leads to where a code is asked for."""
+    try:
+        found = await services.ticket_follow.by_token(token[:64])
+    except TicketNotFoundError:
+        return _not_found("", say("tickets.follow.bad_link"))
     return _shown(found, done=done if done in ("give_info", "dispute", "publish", "unpublish") else None)
 
 

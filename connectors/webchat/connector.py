@@ -24,19 +24,21 @@ class WebChat:
     """
 
     name = CHANNEL
-    capabilities = Capabilities(max_text=8_000, buttons=True, images=True, repeatable=True)
+    capabilities = Capabilities(max_text=8_000, buttons=True, images=True, files=True, repeatable=True)
 
     def __init__(self, events: LiveEvents) -> None:
         self._events = events
 
     async def send(self, message: OutboundMessage) -> SendResult:
         """Tell the open pages; the message counts as accepted because it is stored where they read it."""
-        await self._events.publish(
-            conversation_topic(message.conversation_id),
-            type="message",
-            conversation=message.conversation_id,
-            sequence=message.sequence,
-            message=_shown(
+        event: dict[str, Any] = {
+            "type": "message",
+            "conversation": message.conversation_id,
+            "sequence": message.sequence,
+        }
+        # The address of a file is made for whoever reads it: with files, pages read the stored message.
+        if not message.files:
+            event["message"] = _shown(
                 message.id,
                 message.sequence,
                 message.author,
@@ -44,8 +46,8 @@ class WebChat:
                 [button.model_dump() for button in message.buttons],
                 message.created_at.isoformat(),
                 message.route,
-            ),
-        )
+            )
+        await self._events.publish(conversation_topic(message.conversation_id), **event)
         return SendResult.accepted()
 
 

@@ -99,7 +99,15 @@ async def bot() -> AsyncIterator[PlayedBot]:
 
 
 @pytest.fixture
-def make_settings(tmp_path: Path, redis_url: str, bot: PlayedBot) -> Callable[..., Settings]:
+def more_settings() -> dict[str, Any]:
+    """Settings besides those of every test here; a module whose routes run on both databases says which."""
+    return {}
+
+
+@pytest.fixture
+def make_settings(
+    tmp_path: Path, redis_url: str, bot: PlayedBot, more_settings: dict[str, Any]
+) -> Callable[..., Settings]:
     def make(**more: Any) -> Settings:
         values: dict[str, Any] = {
             "data_dir": tmp_path,
@@ -108,6 +116,7 @@ def make_settings(tmp_path: Path, redis_url: str, bot: PlayedBot) -> Callable[..
             "internal_token": TOKEN,
             "serve_actions": False,
             "log_level": "INFO",
+            **more_settings,
             **more,
         }
         settings = Settings(_env_file=None, **values)

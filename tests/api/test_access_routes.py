@@ -5,6 +5,7 @@ A route without a guard, or one that is new and not in the lists below, makes th
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from accounts.models import SessionRow
 from accounts.schemas import ROLES, OpenedSession, Visit
 from api.access import Rule, rule_of
 from api.settings import Settings
+from conversations.schemas import InboundMessage
 from tests.api.conftest import make_app
 from tickets.schemas import TicketDraft, TicketKind
 
@@ -138,7 +140,23 @@ async def people(app: FastAPI, client: httpx.AsyncClient) -> Console:
         conversation_id="c-of-another",
     )
     ticket = await services.tickets.open(draft, origin_key="a")
-    records = {"user_id": stranger.user.id, "key": line.key, "code": ticket.code}
+    received = await services.inbox.receive(
+        InboundMessage(
+            channel="webchat", external_user_id="v", provider_message_id="1", text="Lệ phí khai sinh?"
+        )
+    )
+    async with asyncio.timeout(30):
+        while len(await services.desk.history(received.conversation_id)) < 2:  # noqa: ASYNC110 - a row
+            await asyncio.sleep(0.01)
+    await services.desk.claim(received.conversation_id, stranger.user.id)
+    answer = await services.core.canned.add(stranger.user.id, "Chào", "Dạ chào anh/chị", shared=False)
+    records = {
+        "user_id": stranger.user.id,
+        "key": line.key,
+        "code": ticket.code,
+        "conversation_id": received.conversation_id,
+        "answer_id": answer.id,
+    }
     return Console(app, client, sessions, records)
 
 
@@ -256,6 +274,51 @@ async def test_nobody_ends_another_persons_session(console: Console):
         assert (await console.ask("POST", path, role)).status_code == 404
     services = console.app.state.services
     assert len(await services.accounts.own.sessions(console.records["user_id"])) == 1
+
+
+IN_ANOTHERS = {
+    "reply": {"text": "Dạ", "key": "k"},
+    "heard": {"text": "Dạ", "key": "k"},
+    "claim": {},
+    "release": {},
+    "hand-back": {},
+    "close": {},
+}
+"""What is posted into a conversation by its holder alone."""
+
+
+@pytest.mark.parametrize("role", ["operator", "supervisor", "administrator"])
+async def test_nobody_answers_or_moves_a_conversation_that_somebody_else_holds(console: Console, role: str):
+    desk, id_ = console.app.state.services.desk, console.records["conversation_id"]
+    said = [message.id for message in await desk.history(id_)]
+    mark = console.sessions[role].csrf
+    for name, form in IN_ANOTHERS.items():
+        path = f"/console/conversations/{id_}/{name}"
+        headers = {"cookie": f"console_session={console.sessions[role].token}", "x-csrf": mark}
+        response = await console.client.post(path, data=form, headers=headers)
+        assert response.status_code == 409, name
+    found = (await desk.open(id_)).conversation
+    assert (found.owner, found.assigned_to) == ("person", console.records["user_id"])
+    assert [message.id for message in await desk.history(id_)] == said
+    taken = await console.ask("POST", f"/console/conversations/{id_}/take-over", role)
+    assert taken.status_code == (403 if role == "operator" else 200)
+
+
+@pytest.mark.parametrize("role", ["operator", "supervisor", "administrator"])
+async def test_nobody_sees_or_changes_what_somebody_else_wrote_beforehand(console: Console, role: str):
+    canned, owner = console.app.state.services.core.canned, console.records["user_id"]
+    assert "Dạ chào anh/chị" not in (await console.ask("GET", "/console/canned", role)).text
+    for path in ("/console/canned/{answer_id}", "/console/canned/{answer_id}/remove"):
+        response = await console.ask("POST", filled(path, console.records), role)
+        assert response.status_code == 409, path
+    (kept,) = await canned.find(owner, "", limit=5)
+    assert kept.text == "Dạ chào anh/chị"
+
+
+async def test_every_record_in_an_address_is_somebody_elses_or_tried_where_it_is_made(console: Console):
+    named = {name for _, route, _ in guarded(console.app) for name in re.findall(r"{(\w+)", route.path)}
+    # Files and knowledge are everybody's at the desk; `name` is what is done.
+    assert named - set(console.records) == {"file_id", "message_id", "name"}
 
 
 async def test_a_shut_account_and_other_roles_count_at_once(console: Console):

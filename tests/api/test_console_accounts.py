@@ -8,6 +8,7 @@ import io
 import re
 import zipfile
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -50,6 +51,12 @@ class Desk:
     async def forget_proof(self) -> None:
         async with self.app.state.services.database.write() as session:
             await session.execute(update(SessionRow).values(proved_at=None))
+
+
+@pytest.fixture
+def more_settings(database_url: str) -> dict[str, Any]:
+    """Each test runs on both databases."""
+    return {"database_url": database_url}
 
 
 @pytest.fixture

@@ -51,6 +51,12 @@ def hidden(page: str, name: str) -> str:
 
 
 @pytest.fixture
+def more_settings(database_url: str) -> dict[str, Any]:
+    """Each test runs on both databases."""
+    return {"database_url": database_url}
+
+
+@pytest.fixture
 def parts(app: FastAPI) -> Services:
     services: Services = app.state.services
     return services

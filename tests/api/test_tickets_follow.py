@@ -20,6 +20,12 @@ SECRETS = ("Nguyễn Thị Hoà", "0905123456", "0905 123 456", "4 Hai Bà Trưn
 
 
 @pytest.fixture
+def more_settings(database_url: str) -> dict[str, Any]:
+    """Each test runs on both databases."""
+    return {"database_url": database_url}
+
+
+@pytest.fixture
 def parts(app: FastAPI) -> Services:
     services: Services = app.state.services
     return services

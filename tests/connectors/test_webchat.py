@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from connectors.webchat.limits import Limit, RateLimiter
 from connectors.webchat.visitors import Visitors
 from conversations.events import LiveEvents
 from conversations.redis_link import RedisLink
+from conversations.schemas import OutboundFile
 
 
 def test_tokens_are_read_by_who_issued_them():
@@ -61,6 +63,30 @@ async def test_delivery_tells_the_open_pages():
         assert other.empty()
     assert told["message"]["text"] == "Lệ phí: miễn phí"
     assert told["sequence"] == 2
+
+
+async def test_what_has_pictures_is_read_from_where_their_addresses_are_made(tmp_path: Path):
+    events = LiveEvents(RedisLink(None))
+    picture = OutboundFile(
+        file_id="f", kind="image", name="a.png", content_type="image/png", size=1, path=tmp_path / "a.png"
+    )
+    message = OutboundMessage(
+        id="m",
+        conversation_id="c",
+        channel="webchat",
+        external_user_id="v",
+        sequence=2,
+        text="Anh/chị xem ảnh",
+        buttons=(),
+        author="operator",
+        attempt=1,
+        created_at=datetime(2026, 11, 2, tzinfo=UTC),
+        files=(picture,),
+    )
+    async with events.subscribe("conversation:c") as queue:
+        assert (await WebChat(events).send(message)).status == "accepted"
+        told = queue.get_nowait()
+    assert (told["sequence"], "message" in told) == (2, False)
 
 
 @pytest.mark.parametrize("with_redis", [True, False])

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +19,13 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_pla
 
 from deploy.local.prepare import find_chromium
 from deploy.local.stack import ROOT, Stack
-from tests.end_to_end.desk import DeskApp
+from tests.end_to_end.desk import PASSWORD, DeskApp, log_in
+from tests.end_to_end.phones import Phones
 
 _START_SECONDS = 240
+_ALBUM = os.environ.get("SCREENSHOTS", "")
+
+Photograph = Callable[[Page, str], None]
 
 
 @dataclass
@@ -42,10 +46,11 @@ class Running:
         return line.split("at: ")[1].split()[0]
 
 
-def start(stack: Stack) -> Running:
-    """Start `make run`'s program on `stack` and wait for its "is running" line."""
+def start(stack: Stack, settings: Mapping[str, str] | None = None) -> Running:
+    """Start `make run`'s program on `stack`, with further settings, and wait for its "is running" line."""
     environment = {
         **os.environ,
+        **(settings or {}),
         "DATA_DIR": str(stack.data_dir),
         "APP_PORT": str(stack.app_port),
         "BOT_PORT": str(stack.bot_port),
@@ -109,9 +114,24 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def system(instance: Path) -> Iterator[Running]:
+def stack(instance: Path) -> Stack:
+    """Where the whole system of the session listens."""
+    return Stack(data_dir=instance).on_free_ports()
+
+
+@pytest.fixture(scope="session")
+def phones(stack: Stack) -> Iterator[Phones]:
+    """People with Zalo on their phones, who can write to the whole system."""
+    opened = Phones(stack.url)
+    opened.open()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def system(stack: Stack, phones: Phones) -> Iterator[Running]:
     """The whole system on free ports, for all tests of the session."""
-    running = start(Stack(data_dir=instance).on_free_ports())
+    running = start(stack, phones.settings())
     yield running
     assert stop(running) == 0
 
@@ -135,6 +155,38 @@ def browser() -> Iterator[Browser]:
         )
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def administrator(browser: Browser, system: Running) -> Iterator[BrowserContext]:
+    """A browser in which the first password was set by the printed link; its owner is logged in."""
+    opened = browser.new_context(locale="vi-VN", viewport={"width": 1280, "height": 800}, bypass_csp=True)
+    opened.set_default_timeout(15_000)
+    page = opened.new_page()
+    page.goto(system.first_password_link())
+    page.fill("#password", "ngan")
+    page.fill("#again", "ngan")
+    page.click("button[type=submit]")
+    assert page.locator("[role=alert]").is_visible()
+    page.fill("#password", PASSWORD)
+    page.fill("#again", PASSWORD)
+    page.click("button[type=submit]")
+    page.locator("#login").wait_for()
+    log_in(page, system.url, "admin")
+    page.close()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def photograph() -> Photograph:
+    """Keeps a picture of a page as the person before it sees it, in SCREENSHOTS=<folder>, else none."""
+
+    def keep(page: Page, name: str) -> None:
+        if _ALBUM:
+            page.screenshot(path=Path(_ALBUM) / f"{name}.png")
+
+    return keep
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from api.startup import prepare_database
 from database.clock import SystemClock
 from database.engine import Database
 from deploy.local.stack import ROOT, Stack
-from tests.end_to_end.test_pages import serious_findings
+from tests.end_to_end.looks import serious_findings
 from tickets.models import TicketRow
 
 pytestmark = pytest.mark.browser

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute, e
 
 from tests.end_to_end.conftest import Running, ask, said
 from tests.end_to_end.cutting import BadNetwork
-from tests.end_to_end.test_pages import serious_findings
+from tests.end_to_end.looks import serious_findings
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 

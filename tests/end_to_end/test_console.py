@@ -8,37 +8,13 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.end_to_end.conftest import Running, ask
+from tests.end_to_end.looks import serious_findings
 from tests.end_to_end.test_chat import photo_with_place
-from tests.end_to_end.test_pages import serious_findings
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
-_PASSWORD = "mot con meo ngu tren mai"
 
-
-@pytest.fixture(scope="module")
-def operator(browser: Browser, system: Running) -> BrowserContext:
-    """An operator who has set the first password by the printed link and is logged in."""
-    context = browser.new_context(locale="vi-VN", viewport={"width": 1280, "height": 800}, bypass_csp=True)
-    context.set_default_timeout(15_000)
-    page = context.new_page()
-    page.goto(system.first_password_link())
-    page.fill("#password", "ngan")
-    page.fill("#again", "ngan")
-    page.click("button[type=submit]")
-    assert page.locator("[role=alert]").is_visible()
-    page.fill("#password", _PASSWORD)
-    page.fill("#again", _PASSWORD)
-    page.click("button[type=submit]")
-    page.fill("#login", "admin")
-    page.fill("#password", _PASSWORD)
-    page.click("button[type=submit]")
-    page.wait_for_url("**/console")
-    page.close()
-    return context
-
-
-def test_the_link_works_once(operator: BrowserContext, browser: Browser, system: Running) -> None:
+def test_the_link_works_once(administrator: BrowserContext, browser: Browser, system: Running) -> None:
     stranger = browser.new_context()
     page = stranger.new_page()
     response = page.goto(system.first_password_link())
@@ -62,9 +38,9 @@ def test_a_stranger_sees_the_log_in_form_and_nothing_else(browser: Browser, syst
 
 
 def test_from_the_queue_to_an_answer_and_back_to_the_assistant(
-    operator: BrowserContext, page: Page, system: Running
+    administrator: BrowserContext, page: Page, system: Running
 ) -> None:
-    desk = operator.new_page()
+    desk = administrator.new_page()
     desk.goto(f"{system.url}/console")
     ask(page, "cho tôi gặp người thật")
 
@@ -94,10 +70,10 @@ def test_from_the_queue_to_an_answer_and_back_to_the_assistant(
 
 
 def test_what_was_written_survives_a_conversation_that_somebody_else_holds(
-    operator: BrowserContext, page: Page, system: Running
+    administrator: BrowserContext, page: Page, system: Running
 ) -> None:
     ask(page, "cho gap nhan vien")
-    desk = operator.new_page()
+    desk = administrator.new_page()
     desk.goto(f"{system.url}/console")
     desk.locator("#items a").first.click()
     desk.fill("#text", "Em chưa bấm nhận mà đã gửi")
@@ -108,13 +84,15 @@ def test_what_was_written_survives_a_conversation_that_somebody_else_holds(
     desk.close()
 
 
-def test_a_form_from_another_site_changes_nothing(operator: BrowserContext, system: Running) -> None:
-    response = operator.request.post(f"{system.url}/console/logout", form={"csrf": "guessed"})
+def test_a_form_from_another_site_changes_nothing(administrator: BrowserContext, system: Running) -> None:
+    response = administrator.request.post(f"{system.url}/console/logout", form={"csrf": "guessed"})
     assert response.status == 403
-    assert re.search(r"/console$", operator.request.get(f"{system.url}/console").url)
+    assert re.search(r"/console$", administrator.request.get(f"{system.url}/console").url)
 
 
-def test_a_ticket_is_listed_with_its_sender(operator: BrowserContext, page: Page, system: Running) -> None:
+def test_a_ticket_is_listed_with_its_sender(
+    administrator: BrowserContext, page: Page, system: Running
+) -> None:
     answer = ask(
         page,
         "Tôi tên Lê Thị Mai, sđt 0905 222 333, nhà 5 Lê Lợi phường Pleiku, "
@@ -126,7 +104,7 @@ def test_a_ticket_is_listed_with_its_sender(operator: BrowserContext, page: Page
         answer = ask(page, "đúng rồi, đồng ý")
     else:
         pytest.fail(f"no ticket was opened; the last answer was: {answer}")
-    desk = operator.new_page()
+    desk = administrator.new_page()
     desk.goto(f"{system.url}/console/tickets")
     desk.get_by_role("link", name=found.group()).click()
     desk.get_by_role("button", name="Hiện thông tin người gửi").click()
@@ -137,14 +115,14 @@ def test_a_ticket_is_listed_with_its_sender(operator: BrowserContext, page: Page
 
 
 def test_the_operator_sees_the_picture_the_citizen_sent_and_nobody_else_does(
-    operator: BrowserContext, page: Page, system: Running, browser: Browser
+    administrator: BrowserContext, page: Page, system: Running, browser: Browser
 ) -> None:
     picture = {"name": "hố ga.jpg", "mimeType": "image/jpeg", "buffer": photo_with_place()}
     page.set_input_files("chat-1022 input[type=file]", picture)  # type: ignore[arg-type]
     page.locator("chat-1022 .tray img").wait_for()
     ask(page, "cho tôi gặp người thật, xem giúp ảnh này")
 
-    desk = operator.new_page()
+    desk = administrator.new_page()
     desk.goto(f"{system.url}/console")
     desk.locator("#items a", has_text="xem giúp ảnh này").first.click()
     shown = desk.locator(".messages img")

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.end_to_end.desk import DeskApp
-from tests.end_to_end.test_pages import serious_findings
+from tests.end_to_end.looks import serious_findings
 
 pytestmark = pytest.mark.browser
 

@@ -8,24 +8,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from deploy.local.stack import ROOT
 from tests.end_to_end.conftest import Running, ask, said
+from tests.end_to_end.looks import serious_findings
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
-
-_AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
-
-
-def serious_findings(page: Page) -> list[str]:
-    """Run axe-core on the page, its shadow roots included, and return what is serious or critical."""
-    page.evaluate(_AXE)
-    found = page.evaluate("() => axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] })")
-    return [
-        f"{violation['id']}: {node['html'][:120]}"
-        for violation in found["violations"]
-        if violation["impact"] in ("serious", "critical")
-        for node in violation["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

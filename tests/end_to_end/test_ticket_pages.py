@@ -1,4 +1,4 @@
-"""The pages of tickets in a real browser: assistive technology, the keyboard, narrow screens, two at once."""
+"""The pages of tickets in a real browser: the keyboard alone, a phone, two at once."""
 
 from __future__ import annotations
 
@@ -21,15 +21,11 @@ from api.startup import prepare_database
 from database.clock import SystemClock
 from database.engine import Database, sqlite_url
 from deploy.local.stack import ROOT, Stack
-from tests.end_to_end.test_pages import serious_findings
-from tickets.desk import Click, TicketDesk
-from tickets.schemas import RefusalReason, RefusedDraft, TicketDraft, TicketKind
-from tickets.service import TicketService
+from tests.end_to_end.filled import open_tickets
 
 pytestmark = [pytest.mark.browser]
 
 _PASSWORD = "mot con meo ngu tren mai"
-_GIVEN = {"text": "Đã thay bóng đèn sáng nay.", "agency": "Điện lực Gia Lai", "reason": "out_of_scope"}
 
 
 @dataclass
@@ -50,42 +46,7 @@ async def _seed(folder: Path) -> tuple[str, list[str], list[str]]:
     _, link = await accounts.users.invite(login="hoa", name="Trần Thị Hoà", roles=("operator",), actor="test")
     await accounts.set_password(link, _PASSWORD)
     opened = await accounts.log_in("hoa", _PASSWORD, Visit("test"))
-    tickets = TicketService(database, clock)
-    desk = TicketDesk(database, clock, tickets)
-    contents = [
-        (
-            "Đèn đường hỏng trước số 12 Trần Phú, tối om, nguy hiểm cho trẻ con đi học về",
-            "12 Trần Phú, phường Pleiku",
-        ),
-        ("den duong truoc nha 12 tran phu khong sang may hom nay", "12 tran phu, phuong pleiku"),
-        ("Mất nước sinh hoạt ba ngày nay", "thôn Phú Mỹ, xã Phù Cát"),
-        ("Trại heo xả thải hôi thối ra suối", None),
-    ]
-    made = []
-    for number, (content, place) in enumerate(contents):
-        draft = TicketDraft(
-            kind=TicketKind.REPORT,
-            content=content,
-            place=place,
-            name="Nguyễn Văn An",
-            phone="0905123456",
-            address="12 Trần Phú",
-            consent=True,
-            channel="webchat",
-            urgent=number == 0,
-            drill=number == 3,
-        )
-        made.append(await tickets.open(draft, origin_key=str(number)))
-    refused = RefusedDraft(
-        kind=TicketKind.REPORT,
-        content="Đơn tố cáo cán bộ xã",
-        channel="webchat",
-        reason=RefusalReason.COMPLAINT_LETTER,
-    )
-    made.append(await tickets.open_refused(refused, origin_key="refused", actor=opened.user.id))
-    for name in ("take", "transfer", "agency_answer", "answer"):
-        await desk.act(made[2].code, name, _GIVEN, Click(opened.user, name))
-    await desk.act(made[0].code, "note", _GIVEN, Click(opened.user, "note"))
+    made = await open_tickets(database, clock, opened.user)
     await database.close()
     return opened.token, [each.code for each in made], [each.token or "" for each in made]
 
@@ -136,38 +97,6 @@ def context_of(
         [{"name": "console_session", "value": served.session, "url": f"{served.url}/console"}]
     )
     return context
-
-
-def paths(served: Served) -> dict[str, str]:
-    first = served.codes[0]
-    return {
-        "list": "/console/tickets",
-        "nothing": "/console/tickets?q=khong+co+gi+nhu+the",
-        "detail": f"/console/tickets/{first}",
-        "answered": f"/console/tickets/{served.codes[2]}",
-        "refused": f"/console/tickets/{served.codes[4]}",
-        "print": f"/console/tickets/{first}/print",
-        "lookup": "/p",
-        "mistyped": "/p?code=GL-2026-000001-0",
-        "by_code": f"/p?code={first}",
-        "own": f"/p/{served.tokens[2]}",
-    }
-
-
-_NAMES = ("list", "nothing", "detail", "answered", "refused", "print", "lookup", "mistyped", "by_code", "own")
-
-
-@pytest.mark.parametrize("name", _NAMES)
-def test_nothing_serious_and_nothing_cut_off(browser: Browser, served: Served, name: str) -> None:
-    for scheme, width in (("light", 320), ("dark", 1280)):
-        context = context_of(browser, served, width=width, scheme=scheme)
-        page = context.new_page()
-        page.goto(served.url + paths(served)[name])
-        for details in page.locator("details").all():
-            details.evaluate("e => e.open = true")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert serious_findings(page) == []
-        context.close()
 
 
 def test_a_ticket_is_found_and_transferred_with_the_keyboard_alone(browser: Browser, served: Served) -> None:

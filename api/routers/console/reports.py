@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from starlette.responses import Response
 
 from accounts.access import Action, may
@@ -15,6 +15,7 @@ from api.errors import problem
 from api.services import Services
 from api.templating import page
 from conversations.desk.calls import PHONE
+from conversations.desk.schemas import Thread
 from conversations.desk.words import national_number
 from database.base import new_id
 from tickets.errors import TicketError
@@ -26,9 +27,11 @@ router = APIRouter(prefix="/console", include_in_schema=False)
 Seeing = Annotated[SessionInfo, Depends(seeing(Action.SEE_TICKETS))]
 Changing = Annotated[SessionInfo, Depends(changing(Action.CHANGE_TICKETS))]
 Word = Annotated[str, Form(max_length=500)]
+FileId = Annotated[str, Field(max_length=64)]
 
 _SHOWN = 20
 _LOOKED_BACK = 30
+_MOST_FILES = 20
 
 
 @router.get("/conversations/{conversation_id}/tickets")
@@ -53,9 +56,11 @@ async def open_ticket(
     public: Annotated[bool, Form()] = False,
     drill: Annotated[bool, Form()] = False,
     consent: Annotated[bool, Form()] = False,
+    files: Annotated[tuple[FileId, ...], Form(max_length=_MOST_FILES)] = (),
 ) -> Response:
     """Open a report for the citizen; the same `key` opens one, and the citizen is told its code once."""
-    conversation = (await services.desk.open(conversation_id, limit=1)).conversation
+    thread = await services.desk.open(conversation_id, limit=_LOOKED_BACK)
+    conversation = thread.conversation
     number = national_number(phone)
     if number is None:
         return problem(422, "invalid_number", say("desk.errors.invalid_number"))
@@ -74,6 +79,8 @@ async def open_ticket(
             urgent=urgent,
             public=public,
             drill=drill,
+            # Only what this citizen has sent here goes with it.
+            attachments=tuple(file["file_id"] for file in _sent(thread) if file["file_id"] in files),
         )
     except ValidationError:
         return problem(422, "incomplete", say("console.ticket.incomplete"))
@@ -85,6 +92,18 @@ async def open_ticket(
         return problem(422, "refused", error.sentence)
     await services.accounts.record(session.user.id, "ticket.opened", ticket.id)
     return await _shown(services, session, conversation_id)
+
+
+def _sent(thread: Thread) -> list[dict[str, Any]]:
+    """Return the pictures and files that the citizen has sent lately, oldest first."""
+    found = [
+        file
+        for message in thread.messages
+        if message.author == "citizen" and message.withdrawn_at is None
+        for file in message.payload.get("attachments", ())
+        if file.get("file_id")
+    ]
+    return found[-_MOST_FILES:]
 
 
 async def _shown(services: Services, session: SessionInfo, conversation_id: str) -> Response:
@@ -100,5 +119,6 @@ async def _shown(services: Services, session: SessionInfo, conversation_id: str)
         kinds=list(TicketKind),
         contact=contacts[0] if contacts else None,
         said=said[-1] if said else "",
+        sent=_sent(thread),
         key=new_id(),
     )

@@ -56,7 +56,7 @@ async def test_every_change_is_on_record_at_its_place(core: ConversationCore, wa
     await core.desk.hand_back(conversation_id, "boss")
     events = (await core.desk.open(conversation_id)).events
     assert [(event.kind, event.actor, event.reason) for event in events] == [
-        ("handed_over", "bot", "Trợ lý tự động không trả lời được (bot_error_500)"),
+        ("handed_over", "bot", "Trợ lý tự động không trả lời được"),
         ("claimed", "op1", ""),
         ("released", "op1", "hết ca"),
         ("claimed", "op2", ""),

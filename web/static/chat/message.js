@@ -2,6 +2,7 @@
 import { saveWithToken, stillWorks } from "./files.js";
 import { STRINGS } from "./strings.js";
 
+const HERE = new URL(import.meta.url).origin;
 const LINK = /(https?:\/\/[^\s<>"]+[^\s<>".,;:!?)\]])|(?<![\d.,\/-])((?:\+84|0)(?:[ .-]?\d){8,10}|0269\.1022|11[345])(?![\d\/-]|[.,]\d)/g;
 
 /** Returns a message of the server at `base` as an element; nothing in it is ever read as HTML. */
@@ -107,11 +108,16 @@ function appendLinked(parent, text) {
     } else {
       link.href = "tel:" + found[2].replace(/[ .-]/g, "");
     }
-    link.textContent = found[1] ? found[0].replace(/^https?:\/\//, "") : found[0];
+    link.textContent = found[1] ? titleOf(found[0]) : found[0];
     parent.append(link);
     end = found.index + found[0].length;
   }
   parent.append(text.slice(end));
+}
+
+/* The page of one's own report has an address that nobody could read out; any other address says where it leads. */
+function titleOf(address) {
+  return address.startsWith(`${HERE}/p/`) ? STRINGS.follow : address.replace(/^https?:\/\//, "");
 }
 
 /** The emergency number a redirect names, or null. */

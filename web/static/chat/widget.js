@@ -233,6 +233,7 @@ class Chat1022 extends HTMLElement {
       log.insertBefore(shown, next);
       return;
     }
+    if (shown.classList.contains("citizen")) this.dataset.begun = "";
     // Choices belong to the latest answer alone: what was offered before no longer applies.
     if (isAnswer || shown.classList.contains("citizen")) log.querySelector(".choices")?.remove();
     log.append(shown);

@@ -143,10 +143,12 @@ export class Beside {
     if (!kept || form.dataset.restored) return;
     form.dataset.restored = "true";
     form.closest("details").open = true;
+    const boxes = [...form.querySelectorAll("[type=checkbox]")];
+    for (const box of boxes) box.checked = false;
     for (const [name, value] of JSON.parse(kept)) {
-      const field = form.elements[name];
-      if (field.type === "checkbox") field.checked = true;
-      else field.value = value;
+      const box = boxes.find((one) => one.name === name && one.value === value);
+      if (box) box.checked = true;
+      else if (form.elements[name]) form.elements[name].value = value;
     }
   }
 

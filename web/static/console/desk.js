@@ -155,6 +155,8 @@ async function change(action, fields = {}) {
   try {
     const html = await ask(path, { form: formOf(fields) });
     if (thread.id === id) await thread.show(html);
+    // Why it came is read before it is taken; from then on, what is said has the room.
+    if (thread.state.mine === "true") conversation.querySelector(".handoff")?.removeAttribute("open");
   } catch (error) {
     thread.tell(error instanceof Refused && error.message ? error.message : say("change_failed"));
     await thread.refresh();
@@ -171,6 +173,13 @@ async function takeNext() {
   } catch (error) {
     announce(error instanceof Refused && error.message ? error.message : say("change_failed"));
   }
+}
+
+/* Where there is no room beside the conversation, what stands beside it opens over it: the keyboard goes along and back. */
+function toggleBeside() {
+  const isOpen = main.classList.toggle("shows-beside");
+  const target = isOpen ? "#beside [role=tab][aria-selected=true]" : "#conversation .to-beside";
+  document.querySelector(target)?.focus();
 }
 
 /* Says in one line what is of no conversation. */
@@ -200,7 +209,7 @@ const pressed = {
   "put-away": () => thread.tell(""),
   "to-top": () => inbox.toTop(),
   "list-again": () => inbox.refresh(),
-  beside: () => main.classList.toggle("shows-beside"),
+  beside: toggleBeside,
   help: () => document.getElementById("help").showModal(),
   entry: (button) => {
     main.classList.add("shows-beside");
