@@ -59,6 +59,7 @@ _SEARCHED = (
 )
 _LINK = re.compile(r"/console/conversations/([0-9a-f]{32})")
 _HEARD_SECONDS = 10.0
+_NAME = "bench"
 
 
 @dataclass
@@ -134,14 +135,13 @@ async def bench(given: argparse.Namespace) -> dict[str, Any]:
     async with AsyncExitStack() as opened:
         url = given.database
         if url is None:
-            server = opened.enter_context(PrivatePostgres(durable=True))
-            url = server.create("bench")
+            server = opened.enter_context(PrivatePostgres(durable=True, keep=given.keep))
+            if server.has(_NAME):
+                url = server.url(_NAME)
+            else:
+                url, figures["seed_seconds"] = await _filled(server, size, given.operators)
         accounts = await _operators(url, given.operators)
-        ids = [user_id for user_id, _, _ in accounts]
-        if given.database is None:
-            figures["seed_seconds"] = await seed(_plain(url), size, ids)
-        else:
-            await _give_work(url, ids)
+        await _give_work(url, [user_id for user_id, _, _ in accounts])
         folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="1022-desk-"))
         stack = Stack(data_dir=Path(folder)).on_free_ports()
         supervisor = Supervisor(ROOT, stack.data_dir / "logs", quiet=True)
@@ -238,8 +238,16 @@ async def _operators(url: str, count: int) -> list[tuple[str, str, str]]:
         await database.close()
 
 
+async def _filled(server: PrivatePostgres, size: Size, operators: int) -> tuple[str, dict[str, float]]:
+    """Fill a database; return its URL and the seconds each part took. Half filled it has another name."""
+    url = server.create(f"{_NAME}-{secrets.token_hex(4)}")
+    accounts = await _operators(url, operators)
+    seconds = await seed(_plain(url), size, [user_id for user_id, _, _ in accounts])
+    return server.rename(url.rpartition("/")[2], _NAME), seconds
+
+
 async def _give_work(url: str, ids: list[str]) -> None:
-    """Share out what people hold in a database that was filled before."""
+    """Share out what people hold among those who work in this run."""
     connection: Any = await asyncpg.connect(_plain(url))
     try:
         await connection.execute(
@@ -265,6 +273,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--operators", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long they work")
     parser.add_argument("--pause", type=float, default=3.0, help="seconds between two looks of an operator")
+    parser.add_argument(
+        "--keep", type=Path, help="folder of the filled database: made if it is not there, used again if it is"
+    )
     parser.add_argument("--database", help="one that was filled before (postgresql+asyncpg://…)")
     parser.add_argument("--json", type=Path, help="write all figures here")
     given = parser.parse_args(arguments)

@@ -45,17 +45,22 @@ def find_programs() -> Path:
 
 
 class PrivatePostgres:
-    """One server on the loopback, gone with all its data at the end.
+    """One server on the loopback, gone with all its data at the end unless it has a folder to keep.
 
     Args:
         durable: wait for the disk at each commit, as a real server does; off is faster.
         connections: the most connections at once.
+        keep: the folder of the data, which stays and is served again the next time. Not under a folder
+            that only root may enter.
     """
 
-    def __init__(self, *, durable: bool = False, connections: int = 200) -> None:
+    def __init__(self, *, durable: bool = False, connections: int = 200, keep: Path | None = None) -> None:
         self._programs = find_programs()
-        # Not under a folder that only root may enter.
-        self._folder = Path(tempfile.mkdtemp(prefix="1022-postgres-"))
+        self._is_kept = keep is not None
+        if keep is None:
+            keep = Path(tempfile.mkdtemp(prefix="1022-postgres-"))
+        keep.mkdir(parents=True, exist_ok=True)
+        self._folder = keep.resolve()
         self._durable = durable
         self._connections = connections
         self._server: subprocess.Popen[bytes] | None = None
@@ -65,14 +70,17 @@ class PrivatePostgres:
         try:
             self.start()
         except BaseException:
-            self.remove()
+            self.__exit__(None, None, None)
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.remove()
+        if self._is_kept:
+            self.stop()
+        else:
+            self.remove()
 
     def url(self, database: str = "postgres") -> str:
         """Return the URL of one of its databases."""
@@ -85,6 +93,17 @@ class PrivatePostgres:
             raise RuntimeError(f"no database: {done.stderr.strip()}")
         return self.url(database)
 
+    def has(self, database: str) -> bool:
+        """Tell whether there is a database of this name."""
+        return bool(self._ask(f"SELECT 1 FROM pg_database WHERE datname = '{database}'").stdout.strip())
+
+    def rename(self, old: str, new: str) -> str:
+        """Give a database that nobody is connected to another name; return its URL."""
+        done = self._ask(f'ALTER DATABASE "{old}" RENAME TO "{new}"')
+        if done.returncode != 0:
+            raise RuntimeError(f"not renamed: {done.stderr.strip()}")
+        return self.url(new)
+
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
         data = self._folder / "data"
@@ -95,6 +114,7 @@ class PrivatePostgres:
             self._run(
                 "initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"
             )
+        if not self.port:
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 self.port = probe.getsockname()[1]
@@ -114,8 +134,9 @@ class PrivatePostgres:
     def stop(self) -> None:
         """Stop the server; its data stays."""
         if self._server is not None:
-            self._server.send_signal(signal.SIGQUIT)
-            self._server.wait(timeout=30)
+            # What is kept is written out first; what is not, nobody waits for.
+            self._server.send_signal(signal.SIGINT if self._is_kept else signal.SIGQUIT)
+            self._server.wait(timeout=120)
             self._server = None
 
     def pids(self) -> list[int]:
