@@ -55,6 +55,7 @@ from tickets.service import TicketService
 
 if TYPE_CHECKING:
     from actions.server import ActionServer
+    from api.routers.console.feed import DeskFeed
     from kb_index.service import KnowledgeBase
 
 log = structlog.get_logger(__name__)
@@ -77,6 +78,7 @@ class Services:
         actions: answers the bot's action calls; None where this process does not serve them.
         knowledge: the knowledge base the actions search.
         library: the knowledge base for people, also where another process has it.
+        desk_feed: tells the open desks what happens; None before the first one opens.
     """
 
     settings: Settings
@@ -106,6 +108,7 @@ class Services:
     zalo: ZaloChannel | None = None
     knowledge: KnowledgeBase | None = None
     actions: ActionServer | None = None
+    desk_feed: DeskFeed | None = None
     _actions_only: bool = False
     _http: aiohttp.ClientSession | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -209,6 +212,8 @@ class Services:
 
     async def stop(self) -> None:
         """Finish what is under way and close everything."""
+        if self.desk_feed is not None:
+            await self.desk_feed.stop()
         await end_tasks(self._tasks)
         await self.core.stop()
         await self.health.stop()

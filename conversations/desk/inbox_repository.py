@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from conversations.desk.errors import BadPlaceError
 from conversations.desk.repository import FAIREST
-from conversations.desk.schemas import InboxCounts
+from conversations.desk.schemas import DeskCounts, InboxCounts
 from conversations.repository import CONVERSATIONS, C, M, conversation_view
 from conversations.schemas import ConversationFilter, ConversationView
 
@@ -107,6 +107,39 @@ async def counts(session: AsyncSession, operator_id: str) -> InboxCounts:
         select(func.count()).select_from(failed.subquery()).scalar_subquery(),
     ).where(C.owner.in_(["queue", "person"]))
     return InboxCounts(*(await session.execute(query)).one())
+
+
+async def counts_of_all(session: AsyncSession) -> DeskCounts:
+    """Return the numbers beside the inbox's parts for everybody, with one query."""
+    unread = func.sum(case((C.unread > 0, 1), else_=0))
+    query = (
+        select(C.owner, C.assigned_to, func.count(), unread)
+        .where(C.owner.in_(["queue", "person"]))
+        .group_by(C.owner, C.assigned_to)
+    )
+    queue = 0
+    held: dict[str, tuple[int, int]] = {}
+    for owner, operator_id, number, new in await session.execute(query):
+        if owner == "queue":
+            queue += number
+        elif operator_id is not None:
+            held[operator_id] = (number, new)
+    return DeskCounts(queue, held)
+
+
+async def failed_among(session: AsyncSession, ids: Sequence[str]) -> frozenset[str]:
+    """Return those of some conversations that have a message which was not sent."""
+    query = select(M.conversation_id).where(M.conversation_id.in_(ids), *_IS_UNSENT).distinct()
+    return frozenset((await session.execute(query)).scalars())
+
+
+def closing_of(view: ConversationView, windows: Mapping[str, timedelta]) -> tuple[datetime, datetime] | None:
+    """Return from when to when a conversation meets the filter `window_closing`; None: it cannot."""
+    window = windows.get(view.channel)
+    if window is None or view.waiting_since is None or view.last_heard_at is None or view.owner == "bot":
+        return None
+    ends = view.last_heard_at + window
+    return ends - _CLOSING_WITHIN, ends
 
 
 def _behind(place: tuple[bool, datetime, str], *, in_queue: bool) -> ColumnElement[bool]:

@@ -15,7 +15,7 @@ from conversations import repository, windows
 from conversations.desk import inbox_repository
 from conversations.desk import repository as desk_repository
 from conversations.desk.ownership import SILENCE, Ownership, check_holder
-from conversations.desk.schemas import Entry, Handoff, Hit, InboxCounts, InboxPage, Thread
+from conversations.desk.schemas import DeskChange, Entry, Handoff, Hit, InboxCounts, InboxPage, Thread
 from conversations.desk.search import Search
 from conversations.desk.waiting import WaitTimes
 from conversations.errors import ConversationNotFoundError, InvalidReplyError
@@ -116,6 +116,22 @@ class Desk(Ownership):
         """Return the numbers beside the inbox's parts, as this operator sees them."""
         async with self._database.read() as session:
             return await inbox_repository.counts(session, operator_id)
+
+    async def changed(self, ids: Sequence[str]) -> DeskChange:
+        """Return conversations as they are now, with the numbers of everybody's inbox."""
+        windows_now = self._windows()
+        async with self._database.read() as session:
+            found = await desk_repository.views(session, ids)
+            failed = await inbox_repository.failed_among(session, ids)
+            counts = await inbox_repository.counts_of_all(session)
+        closing = {view.id: inbox_repository.closing_of(view, windows_now) for view in found}
+        return DeskChange(
+            [self._with_sending(view) for view in found],
+            frozenset(view.id for view in found if self.is_abandoned(view)),
+            failed,
+            {view_id: span for view_id, span in closing.items() if span is not None},
+            counts,
+        )
 
     async def open(self, conversation_id: str, *, before: int | None = None, limit: int = 200) -> Thread:
         """Return a conversation with its newest messages, and with what happened to it among them.

@@ -58,6 +58,7 @@ _SEARCHED = (
     "ksor thi",
 )
 _LINK = re.compile(r"/console/conversations/([0-9a-f]{32})")
+_NUMBERED = re.compile(r"đèn đường số (\d+)")
 _HEARD_SECONDS = 10.0
 _NAME = "bench"
 
@@ -70,7 +71,7 @@ class Operator:
     url: str
     user_id: str
     heard: dict[str, float] = field(default_factory=dict)
-    """When the console was last told of a conversation."""
+    """When the console received the row that shows a numbered message."""
     seen: list[str] = field(default_factory=list)
 
     async def enter(self, login: str, link: str) -> None:
@@ -90,9 +91,10 @@ class Operator:
         async with self.http.get(f"{self.url}/console/events", timeout=timeout) as stream:
             async for line in stream.content:
                 if line.startswith(b"data: "):
-                    conversation = json.loads(line[6:]).get("conversation")
-                    if conversation:
-                        self.heard[conversation] = time.perf_counter()
+                    now = time.perf_counter()
+                    for row in json.loads(line[6:]).get("rows", ()):
+                        for number in _NUMBERED.findall(row["html"]):
+                            self.heard.setdefault(number, now)
 
     async def look(self, times: Times, kind: str, path: str, **parameters: str) -> None:
         """Open a page; note under `kind` how long it took, or that the system said it was too busy."""
@@ -169,34 +171,31 @@ async def measure(url: str, operators: list[Operator], seconds: float, pause: fl
                 working.create_task(operator.work(until, pause, times))
             number = 0
             while time.perf_counter() < until:
-                await _say(citizens[number % len(citizens)], operators, times)
+                await _say(citizens[number % len(citizens)], str(number), operators, times)
                 number += 1
                 await asyncio.sleep(1.0)
     return {"seconds": seconds, "pause": pause, "ms": summary(times)}
 
 
-async def _citizen(http: aiohttp.ClientSession, url: str) -> tuple[Visitor, str]:
-    """Return somebody who has written before, with their conversation."""
+async def _citizen(http: aiohttp.ClientSession, url: str) -> Visitor:
+    """Return somebody who has written before."""
     visitor = Visitor(http, url)
     await visitor.open()
     await visitor.say("xin chào")
-    async with http.post(f"{url}/chat/session", json={"token": visitor.token}) as response:
-        response.raise_for_status()
-        return visitor, str((await response.json())["conversation_id"])
+    return visitor
 
 
-async def _say(citizen: tuple[Visitor, str], operators: list[Operator], times: Times) -> None:
-    """Say something; note when the last of the consoles has heard of it."""
-    visitor, conversation = citizen
+async def _say(visitor: Visitor, number: str, operators: list[Operator], times: Times) -> None:
+    """Say something; note when the last of the consoles has received the row that shows it."""
     started = time.perf_counter()
-    times["taken"].append(await visitor.say("đèn đường trước nhà em hỏng"))
+    times["taken"].append(await visitor.say(f"đèn đường số {number} trước nhà em hỏng"))
     patience = started + _HEARD_SECONDS
-    while not all(operator.heard.get(conversation, 0.0) >= started for operator in operators):
+    while not all(number in operator.heard for operator in operators):
         if time.perf_counter() > patience:
             times["not_heard"].append(_HEARD_SECONDS)
             return
         await asyncio.sleep(0.005)
-    last = max(operator.heard[conversation] for operator in operators)
+    last = max(operator.heard[number] for operator in operators)
     times["every_screen"].append(last - started)
 
 
@@ -274,7 +273,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long they work")
     parser.add_argument("--pause", type=float, default=3.0, help="seconds between two looks of an operator")
     parser.add_argument(
-        "--keep", type=Path, help="folder of the filled database: made if it is not there, used again if it is"
+        "--keep",
+        type=Path,
+        help="folder of the filled database: made if it is not there, used again if it is",
     )
     parser.add_argument("--database", help="one that was filled before (postgresql+asyncpg://…)")
     parser.add_argument("--json", type=Path, help="write all figures here")

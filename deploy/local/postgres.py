@@ -95,7 +95,8 @@ class PrivatePostgres:
 
     def has(self, database: str) -> bool:
         """Tell whether there is a database of this name."""
-        return bool(self._ask(f"SELECT 1 FROM pg_database WHERE datname = '{database}'").stdout.strip())
+        known = self._ask("SELECT datname FROM pg_database").stdout.split()
+        return database in known
 
     def rename(self, old: str, new: str) -> str:
         """Give a database that nobody is connected to another name; return its URL."""
