@@ -72,6 +72,7 @@ class Services:
     """The parts of one process.
 
     Attributes:
+        secret: the instance's secret key.
         credentials: what the channels log in with.
         health: how the channels are.
         messenger, zalo: the channels; None while they are off.
@@ -101,6 +102,7 @@ class Services:
     pulse: Pulse
     sockets: Sockets
     internal_token: str
+    secret: str
     credentials: ChannelCredentials
     health: ChannelHealth
     library: KnowledgeLink = field(init=False)
@@ -300,10 +302,9 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
     database = Database(settings.resolved_database_url())
     redis = RedisLink(settings.redis_url or None, _instance(database))
     token = settings.resolved_internal_token()
+    secret = settings.resolved_secret_key()
     bot = BotPool(settings.bot_urls(), token, timeout=settings.bot_timeout)
-    credentials = ChannelCredentials(
-        database, clock, settings.resolved_secret_key(), settings.older_secret_keys()
-    )
+    credentials = ChannelCredentials(database, clock, secret, settings.older_secret_keys())
     quiet = settings.channel_quiet_minutes
     health = ChannelHealth(
         database, clock, credentials, quiet_after=timedelta(minutes=quiet) if quiet else None
@@ -335,9 +336,7 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
     zalo = zalo_channel(settings, database, clock, credentials)
     if zalo is not None:
         core.add_channel(zalo.connector)
-    accounts = AccountService(
-        database, clock, secret=settings.resolved_secret_key(), rules=account_rules(settings)
-    )
+    accounts = AccountService(database, clock, secret=secret, rules=account_rules(settings))
     holders = (IntakeHolder(database), DeskHolder(database))
     personal_data = PersonalData(database, clock, media, accounts, more=holders)
     notices = TicketNotices(clock, core.outbox, core.events)
@@ -354,15 +353,16 @@ def build_services(settings: Settings, clock: Clock | None = None) -> Services:
         ticket_desk=TicketDesk(database, clock, tickets),
         ticket_follow=TicketFollow(database, tickets),
         learning=learning,
-        visitors=Visitors(settings.resolved_secret_key()),
+        visitors=Visitors(secret),
         limits=RateLimiter(redis),
-        links=FileLinks(settings.resolved_secret_key(), clock),
+        links=FileLinks(secret, clock),
         media=media,
         personal_data=personal_data,
         retention=Retention(personal_data, clock, accounts, periods_of(settings)),
         pulse=Pulse(settings.event_heartbeat),
         sockets=Sockets(settings.chat_sockets),
         internal_token=token,
+        secret=secret,
         credentials=credentials,
         health=health,
         messenger=messenger,

@@ -1,4 +1,4 @@
-"""What all open desks are told as it happens: looked up, counted and rendered once in the process, not once a page.
+"""What all open desks are told as it happens: looked up, counted and rendered once in the process.
 
 What happens within a moment is told together. A row of the list is rendered twice at the most: for whoever
 holds the conversation, and for everybody else. Who is told is asked of the database each time, with one query

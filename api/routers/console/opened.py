@@ -119,7 +119,7 @@ def frame_context(services: Services, session: SessionInfo) -> dict[str, Any]:
     return {
         "now": services.clock.now().isoformat(),
         "beat": services.settings.event_heartbeat,
-        "draft_key": draft_key(services.settings.resolved_secret_key(), session.user.id),
+        "draft_key": draft_key(services.secret, session.user.id),
         "text_limit": MAX_TEXT,
     }
 
