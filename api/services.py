@@ -299,7 +299,7 @@ class Services:
 def build_services(settings: Settings, clock: Clock | None = None) -> Services:
     """Make the parts of a process; nothing is opened before `start`."""
     clock = clock or SystemClock()
-    database = Database(settings.resolved_database_url())
+    database = Database(settings.resolved_database_url(), settings.database_pool())
     redis = RedisLink(settings.redis_url or None, _instance(database))
     token = settings.resolved_internal_token()
     secret = settings.resolved_secret_key()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, exists, func, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from conversations.desk.errors import BadPlaceError
@@ -90,15 +90,13 @@ def conditions(
     return found
 
 
-async def counts(session: AsyncSession, operator_id: str) -> InboxCounts:
-    """Return the numbers beside the inbox's parts; what only the bot has is not looked at."""
-
+def _counts() -> Select[Any]:
     def number(condition: ColumnElement[bool]) -> ColumnElement[int]:
         return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
-    is_mine = and_(C.owner == "person", C.assigned_to == operator_id)
+    is_mine = and_(C.owner == "person", C.assigned_to == bindparam("operator"))
     failed: Select[Any] = select(M.conversation_id).where(*_IS_UNSENT).distinct().limit(_MOST_FAILED)
-    query = select(
+    return select(
         number(C.owner == "queue"),
         number(and_(C.owner == "queue", C.urgent)),
         number(C.owner == "person"),
@@ -106,7 +104,14 @@ async def counts(session: AsyncSession, operator_id: str) -> InboxCounts:
         number(and_(is_mine, C.unread > 0)),
         select(func.count()).select_from(failed.subquery()).scalar_subquery(),
     ).where(C.owner.in_(["queue", "person"]))
-    return InboxCounts(*(await session.execute(query)).one())
+
+
+_COUNTS = _counts()
+
+
+async def counts(session: AsyncSession, operator_id: str) -> InboxCounts:
+    """Return the numbers beside the inbox's parts; what only the bot has is not looked at."""
+    return InboxCounts(*(await session.execute(_COUNTS, {"operator": operator_id})).one())
 
 
 async def counts_of_all(session: AsyncSession) -> DeskCounts:

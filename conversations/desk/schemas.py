@@ -161,6 +161,15 @@ class InboxCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of the inbox as one operator sees it; `names` are those citizens have given, by conversation."""
+
+    page: InboxPage
+    counts: InboxCounts
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class DeskCounts:
     """The same numbers for everybody at once.
 
@@ -182,6 +191,7 @@ class DeskChange:
         abandoned: as in `InboxPage`.
         failed: those with a message that was not sent.
         closing: from when to when the channel's window counts as closing, for those somebody waits in.
+        names: that citizens have given, by conversation.
     """
 
     conversations: list[ConversationView]
@@ -189,6 +199,7 @@ class DeskChange:
     failed: frozenset[str]
     closing: Mapping[str, tuple[datetime, datetime]]
     counts: DeskCounts
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,8 +188,7 @@ class DeskFeed:
         change = await services.desk.changed(changed)
         holders = (one.assigned_to for one in change.conversations)
         names = await opened.names_of(services, holders)
-        people = await services.core.people.names([one.id for one in change.conversations])
-        return News(changed, change, names, people, services.clock.now())
+        return News(changed, change, names, services.clock.now())
 
 
 class News:
@@ -199,7 +198,6 @@ class News:
         changed: ids of the conversations something has happened to.
         change: how they are now.
         names: of colleagues, by user id.
-        people: of citizens, by conversation id.
         now: the time.
     """
 
@@ -208,12 +206,10 @@ class News:
         changed: list[str],
         change: DeskChange,
         names: dict[str, str],
-        people: dict[str, str],
         now: datetime,
     ) -> None:
         self._change = change
         self._names = names
-        self._people = people
         self._now = now
         gone = dict.fromkeys(changed)
         self._held: dict[str, dict[str, str]] = defaultdict(dict)
@@ -237,7 +233,7 @@ class News:
         """Return a row as it is shown, with what the list's filters look at, as JSON."""
         closing = self._change.closing.get(one.id)
         item = shown.item_of(
-            one, viewer, self._names, self._people, is_abandoned=one.id in self._change.abandoned
+            one, viewer, self._names, self._change.names, is_abandoned=one.id in self._change.abandoned
         )
         html = part(
             "console/_item.html",
