@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from database import sqlite
 from database.base import Base
-
-_PING_AFTER = 5.0
-"""Seconds of rest after which a connection is tried before it is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +38,14 @@ class Pool:
         overflow: how many more there may be for a while.
         wait: seconds that a unit of work waits for one.
         statement: seconds that one statement may take.
+        rest: seconds without use after which a connection is tried before it is used.
     """
 
     size: int = 10
     overflow: int = 20
     wait: float = 10.0
     statement: float = 30.0
+    rest: float = 5.0
 
 
 STORAGE_DOWN = (DBAPIError, PoolTimeoutError, OSError)
@@ -70,7 +70,8 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        options = {} if self.is_sqlite else _options(pool or Pool())
+        pool = pool or Pool()
+        options = {} if self.is_sqlite else _options(pool)
         self.engine: AsyncEngine = create_async_engine(self.url, **options)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         # Writers of this process wait for each other in order, before SQLite is asked.
@@ -81,7 +82,7 @@ class Database:
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
         else:
             event.listen(self.engine.sync_engine, "checkin", _note_rest)
-            event.listen(self.engine.sync_engine, "checkout", _check_alive)
+            event.listen(self.engine.sync_engine, "checkout", partial(_check_alive, pool.rest))
 
     async def create_all(self) -> None:
         """Create every table that is missing (tests; a real instance migrates)."""
@@ -155,13 +156,13 @@ def _note_rest(_connection: Any, record: Any) -> None:
     record.info["rests_since"] = time.monotonic()
 
 
-def _check_alive(connection: Any, record: Any, _proxy: object) -> None:
+def _check_alive(rest: float, connection: Any, record: Any, _proxy: object) -> None:
     """See that a connection still stands; asking the server each time would cost a page one trip a query."""
-    rested = time.monotonic() - record.info.get("rests_since", time.monotonic())
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+    since = record.info.get("rests_since")
     try:
-        if connection.driver_connection.is_closed():
-            raise DisconnectionError
-        if rested > _PING_AFTER:
+        if since is not None and time.monotonic() - since > rest:
             connection.ping()
     except connection.dbapi.Error as error:
         raise DisconnectionError from error
