@@ -3,7 +3,7 @@
 A database is filled (`desk_seed`), the application is started on it, and simulated operators use the
 console's own routes: each has the event stream open and looks at the list, at a conversation, at what a
 search finds, one after another. Meanwhile citizens write in the web chat, and it is measured when each
-console has heard of it. No bot runs: nothing here waits for one.
+console has received the row that shows it. No bot runs: nothing here waits for one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from database.clock import SystemClock
 from database.engine import Database
 from deploy.bench.desk_seed import Size, seed
 from deploy.bench.scenarios import Times, summary
+from deploy.bench.system import processor_seconds
 from deploy.bench.visitors import Visitor
 from deploy.local.postgres import PrivatePostgres
 from deploy.local.stack import ROOT, Stack
@@ -59,6 +60,9 @@ _SEARCHED = (
 )
 _LINK = re.compile(r"/console/conversations/([0-9a-f]{32})")
 _NUMBERED = re.compile(r"đèn đường số (\d+)")
+_MARK = re.compile(r'data-csrf="([^"]+)"')
+_WHOLE_PAGES = 0.25
+"""Share of conversations opened by their address, with everything around them; the others by a click."""
 _HEARD_SECONDS = 10.0
 _NAME = "bench"
 
@@ -73,6 +77,8 @@ class Operator:
     heard: dict[str, float] = field(default_factory=dict)
     """When the console received the row that shows a numbered message."""
     seen: list[str] = field(default_factory=list)
+    mark: str = ""
+    """The session's own mark, which changes carry."""
 
     async def enter(self, login: str, link: str) -> None:
         """Set the password by the one-time link, and log in."""
@@ -84,6 +90,10 @@ class Operator:
         async with self.http.post(f"{self.url}/console/login", data=form, allow_redirects=False) as response:
             if response.status != 303:
                 raise RuntimeError(f"not logged in: {response.status}")
+        async with self.http.get(f"{self.url}/console") as response:
+            found = _MARK.search(await response.text())
+        assert found is not None
+        self.mark = found[1]
 
     async def listen(self) -> None:
         """Read the event stream for ever."""
@@ -105,7 +115,16 @@ class Operator:
             if not is_refused:
                 response.raise_for_status()
         times["refused" if is_refused else kind].append(time.perf_counter() - started)
-        self.seen = _LINK.findall(body) or self.seen
+        if path == "/console/list":
+            self.seen = _LINK.findall(body) or self.seen
+
+    async def show_presence(self, times: Times, path: str) -> None:
+        """Say that this person has the conversation open."""
+        started = time.perf_counter()
+        headers, form = {"X-CSRF": self.mark}, {"doing": "viewing"}
+        async with self.http.post(f"{self.url}{path}/presence", data=form, headers=headers) as response:
+            response.raise_for_status()
+        times["presence"].append(time.perf_counter() - started)
 
     async def work(self, until: float, pause: float, times: Times) -> None:
         """Look at one thing after another until a moment."""
@@ -116,8 +135,13 @@ class Operator:
             await self.look(times, "inbox", "/console/list", show=show)
             await asyncio.sleep(draw.uniform(0.5, 1.5) * pause)
             if self.seen:
-                chosen = draw.choice(self.seen)
-                await self.look(times, "conversation", f"/console/conversations/{chosen}")
+                path = f"/console/conversations/{draw.choice(self.seen)}"
+                if draw.random() < _WHOLE_PAGES:
+                    await self.look(times, "conversation_page", path)
+                else:
+                    await self.look(times, "conversation", f"{path}/panel")
+                await self.look(times, "beside", f"{path}/person")
+                await self.show_presence(times, path)
                 await asyncio.sleep(draw.uniform(0.5, 1.5) * pause)
             text = draw.choice(_SEARCHED)
             await self.look(times, "search", "/console/list", show="all", q=text)
@@ -136,6 +160,7 @@ async def bench(given: argparse.Namespace) -> dict[str, Any]:
     }
     async with AsyncExitStack() as opened:
         url = given.database
+        server: PrivatePostgres | None = None
         if url is None:
             server = opened.enter_context(PrivatePostgres(durable=True, keep=given.keep))
             if server.has(_NAME):
@@ -153,7 +178,12 @@ async def bench(given: argparse.Namespace) -> dict[str, Any]:
         await supervisor.start(redis)
         await supervisor.start(stack.app_service({**_SETTINGS, "DATABASE_URL": url}))
         async with _at_the_desk(stack.url, accounts) as operators:
+            measured = {"app": [supervisor.pids()["app"]], "database": server.pids() if server else []}
+            before = _processor(measured)
             figures |= await measure(stack.url, operators, given.seconds, given.pause)
+            measured["database"] = server.pids() if server else []
+            used = _processor(measured)
+            figures["cores_used"] = {name: (used[name] - before[name]) / given.seconds for name in used}
     figures["load_after"] = os.getloadavg()
     return figures
 
@@ -260,6 +290,16 @@ async def _give_work(url: str, ids: list[str]) -> None:
         await connection.close()
 
 
+def _processor(pids: dict[str, list[int]]) -> dict[str, float]:
+    used: dict[str, float] = defaultdict(float)
+    for name, some in pids.items():
+        for pid in some:
+            # PostgreSQL's own helpers come and go.
+            with suppress(FileNotFoundError):
+                used[name] += processor_seconds(pid)
+    return used
+
+
 def _plain(url: str) -> str:
     return url.replace("+asyncpg", "")
 
@@ -286,5 +326,7 @@ def main(arguments: list[str]) -> int:
     for kind, values in figures["ms"].items():
         shown = "".join(f"{values[column]:>9.1f}" for column in ("p50", "p95", "p99", "mean"))
         print(f"{kind:16}{values['n']:>7}{shown}")
+    used = ", ".join(f"{name} {cores:.2f}" for name, cores in figures["cores_used"].items())
+    print(f"processor cores in use: {used}", file=sys.stderr)
     print(f"load {figures['load']} to {figures['load_after']}", file=sys.stderr)
     return 0
