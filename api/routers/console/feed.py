@@ -110,14 +110,22 @@ class DeskFeed:
         finally:
             self._screens.discard(screen)
             if not self._screens:
-                await self.stop()
+                self._rest()
 
     async def stop(self) -> None:
         """Stop; it begins anew with the next page."""
-        self._listening.close()
-        task, self._task = self._task, None
+        task = self._rest()
         if task is not None:
             await end_tasks([task])
+
+    def _rest(self) -> asyncio.Task[None] | None:
+        # Nothing is waited for here: the page that goes last may be gone because its task was cancelled.
+        self._listening.close()
+        self._changed.clear()
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+        return task
 
     def _take(self, event: Event) -> None:
         conversation = event.get("conversation")
@@ -130,7 +138,8 @@ class DeskFeed:
         self._woken.set()
 
     async def _work(self) -> None:
-        while True:
+        me = asyncio.current_task()
+        while self._task is me:
             try:
                 async with asyncio.timeout(self._services.settings.event_heartbeat):
                     await self._woken.wait()
