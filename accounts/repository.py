@@ -106,6 +106,18 @@ async def find_session(
     return None if row is None else (row[0], row[1])
 
 
+async def sessions_with_users(
+    session: AsyncSession, token_hashes: Sequence[str], now: datetime
+) -> list[tuple[SessionRow, UserRow]]:
+    """Return those of some log-ins that have not run out, each with its active user."""
+    query = (
+        select(SessionRow, UserRow)
+        .join(UserRow, UserRow.id == SessionRow.user_id)
+        .where(SessionRow.token_hash.in_(token_hashes), SessionRow.expires_at > now, UserRow.active)
+    )
+    return [(row[0], row[1]) for row in await session.execute(query)]
+
+
 async def touch_session(session: AsyncSession, token_hash: str, seen: datetime, expires: datetime) -> None:
     """Note that a log-in is in use."""
     await session.execute(

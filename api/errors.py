@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
@@ -130,7 +131,12 @@ def install_errors(app: FastAPI) -> None:
         log.error("storage_down", error=type(error).__name__)
         return answer(request, 503, "storage_unavailable", headers={"Retry-After": "5"})
 
-    for kind in STORAGE_DOWN:
+    @app.exception_handler(PoolTimeoutError)
+    async def _busy(request: Request, _error: PoolTimeoutError) -> Response:
+        log.error("database_pool_exhausted")
+        return answer(request, 503, "storage_unavailable", headers={"Retry-After": "2"})
+
+    for kind in set(STORAGE_DOWN) - {PoolTimeoutError}:
         app.add_exception_handler(kind, _storage)
 
     @app.exception_handler(UnstorableError)

@@ -57,6 +57,7 @@ from tickets.service import TicketService
 
 if TYPE_CHECKING:
     from actions.server import ActionServer
+    from api.routers.console.feed import DeskFeed
     from kb_index.service import KnowledgeBase
 
 log = structlog.get_logger(__name__)
@@ -73,12 +74,14 @@ class Services:
     """The parts of one process.
 
     Attributes:
+        secret: the instance's secret key.
         credentials: what the channels log in with.
         health: how the channels are.
         messenger, zalo: the channels; None while they are off.
         actions: answers the bot's action calls; None where this process does not serve them.
         knowledge: the knowledge base the actions search.
         library: the knowledge base for people, also where another process has it.
+        desk_feed: tells the open desks what happens; None before the first one opens.
     """
 
     settings: Settings
@@ -101,6 +104,7 @@ class Services:
     pulse: Pulse
     sockets: Sockets
     internal_token: str
+    secret: str
     credentials: ChannelCredentials
     health: ChannelHealth
     library: KnowledgeLink = field(init=False)
@@ -108,6 +112,7 @@ class Services:
     zalo: ZaloChannel | None = None
     knowledge: KnowledgeBase | None = None
     actions: ActionServer | None = None
+    desk_feed: DeskFeed | None = None
     _actions_only: bool = False
     _http: aiohttp.ClientSession | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -211,6 +216,8 @@ class Services:
 
     async def stop(self) -> None:
         """Finish what is under way and close everything."""
+        if self.desk_feed is not None:
+            await self.desk_feed.stop()
         await end_tasks(self._tasks)
         await self.core.stop()
         await self.health.stop()
@@ -303,13 +310,12 @@ def build_services(
         hasher: of passwords; tests may pass a cheaper one.
     """
     clock = clock or SystemClock()
-    database = Database(settings.resolved_database_url())
+    database = Database(settings.resolved_database_url(), settings.database_pool())
     redis = RedisLink(settings.redis_url or None, _instance(database))
     token = settings.resolved_internal_token()
+    secret = settings.resolved_secret_key()
     bot = BotPool(settings.bot_urls(), token, timeout=settings.bot_timeout)
-    credentials = ChannelCredentials(
-        database, clock, settings.resolved_secret_key(), settings.older_secret_keys()
-    )
+    credentials = ChannelCredentials(database, clock, secret, settings.older_secret_keys())
     quiet = settings.channel_quiet_minutes
     health = ChannelHealth(
         database, clock, credentials, quiet_after=timedelta(minutes=quiet) if quiet else None
@@ -341,9 +347,7 @@ def build_services(
     zalo = zalo_channel(settings, database, clock, credentials)
     if zalo is not None:
         core.add_channel(zalo.connector)
-    accounts = AccountService(
-        database, clock, hasher, secret=settings.resolved_secret_key(), rules=account_rules(settings)
-    )
+    accounts = AccountService(database, clock, hasher, secret=secret, rules=account_rules(settings))
     # The bot's memory first: the other holders forget what it is found by.
     holders = (BotMemoryHolder(database, redis), IntakeHolder(database), DeskHolder(database))
     personal_data = PersonalData(database, clock, media, accounts, more=holders)
@@ -361,15 +365,16 @@ def build_services(
         ticket_desk=TicketDesk(database, clock, tickets),
         ticket_follow=TicketFollow(database, tickets),
         learning=learning,
-        visitors=Visitors(settings.resolved_secret_key()),
+        visitors=Visitors(secret),
         limits=RateLimiter(redis),
-        links=FileLinks(settings.resolved_secret_key(), clock),
+        links=FileLinks(secret, clock),
         media=media,
         personal_data=personal_data,
         retention=Retention(personal_data, clock, accounts, periods_of(settings)),
         pulse=Pulse(settings.event_heartbeat),
         sockets=Sockets(settings.chat_sockets),
         internal_token=token,
+        secret=secret,
         credentials=credentials,
         health=health,
         messenger=messenger,

@@ -22,7 +22,7 @@ from pydantic_settings import (
 )
 
 from accounts.schemas import ROLES
-from database.engine import sqlite_url
+from database.engine import Pool, sqlite_url
 
 
 class Settings(BaseSettings):
@@ -40,6 +40,20 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(Path("var"), description="Where the instance keeps what it stores")
     database_url: str = Field("", description="Empty: a SQLite file in data_dir; else postgresql+asyncpg://…")
+    database_pool_size: int = Field(10, ge=1, le=500, description="Connections a process keeps to PostgreSQL")
+    database_pool_overflow: int = Field(
+        20,
+        ge=0,
+        le=500,
+        description="Connections it may have besides for a while; all processes together must stay below "
+        "PostgreSQL's max_connections",
+    )
+    database_pool_seconds: float = Field(
+        10.0, gt=0, le=60, description="Seconds a request waits for a connection; then 503"
+    )
+    database_statement_seconds: float = Field(
+        30.0, gt=0, le=600, description="Seconds one statement may take on PostgreSQL"
+    )
     redis_url: str = Field("redis://127.0.0.1:6022/0", description="Redis; empty: none, one process only")
     bot_url: str = Field(
         "http://127.0.0.1:5022", description="Base addresses of the bots' gateways, comma separated"
@@ -258,6 +272,15 @@ class Settings(BaseSettings):
     def resolved_public_url(self) -> str:
         """Return the address people reach the service at, without a slash at its end."""
         return (self.public_url or f"http://{self.app_host}:{self.app_port}").rstrip("/")
+
+    def database_pool(self) -> Pool:
+        """Return how many connections to PostgreSQL there are."""
+        return Pool(
+            self.database_pool_size,
+            self.database_pool_overflow,
+            self.database_pool_seconds,
+            self.database_statement_seconds,
+        )
 
     def resolved_secret_key(self) -> str:
         """Return the key visitors' tokens are signed with, generated at first use."""

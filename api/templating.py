@@ -48,6 +48,11 @@ def _environment() -> Environment:
     return environment
 
 
+def part(name: str, **context: Any) -> str:
+    """Return a rendered template that is a piece of a page."""
+    return _environment().get_template(name).render(context)
+
+
 def page(
     name: str, *, status: int = 200, headers: dict[str, str] | None = None, **context: Any
 ) -> HTMLResponse:

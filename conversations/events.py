@@ -13,8 +13,8 @@ import contextlib
 import json
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import structlog
@@ -26,7 +26,7 @@ from database.base import new_id
 log = structlog.get_logger(__name__)
 
 DESK = "desk"
-"""Topic of everything the operators' list shows."""
+"""Topic of everything the operators' list shows. An event of the type `gap` says that some may be lost."""
 
 _QUEUE_LIMIT = 200
 _RECONNECT_SECONDS = 1.0
@@ -51,7 +51,7 @@ class LiveEvents:
         self._redis = redis
         self._channel = redis.key("live")
         self._origin = new_id()[:_MARK_LENGTH]
-        self._queues: dict[str, set[asyncio.Queue[Event]]] = defaultdict(set)
+        self._takers: dict[str, set[Callable[[Event], None]]] = defaultdict(set)
         self._listener: asyncio.Task[None] | None = None
         self._gathered: Gathered = []
         self._sender: asyncio.Task[None] | None = None
@@ -108,38 +108,52 @@ class LiveEvents:
     async def subscribe(self, topic: str) -> AsyncIterator[asyncio.Queue[Event]]:
         """Yield a queue of the topic's events; one who does not read loses the oldest, not memory."""
         queue: asyncio.Queue[Event] = asyncio.Queue(_QUEUE_LIMIT)
-        self._queues[topic].add(queue)
-        try:
+
+        def take(event: Event) -> None:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(event)
+
+        with self.taking(topic, take):
             yield queue
+
+    @contextmanager
+    def taking(self, topic: str, take: Callable[[Event], None]) -> Iterator[None]:
+        """Have `take` called with each of the topic's events; it must neither wait nor raise."""
+        self._takers[topic].add(take)
+        try:
+            yield
         finally:
-            self._queues[topic].discard(queue)
-            if not self._queues[topic]:
-                del self._queues[topic]
+            self._takers[topic].discard(take)
+            if not self._takers[topic]:
+                del self._takers[topic]
 
     def _deliver(self, topics: tuple[str, ...] | list[str], event: Event) -> None:
         for topic in topics:
-            for queue in self._queues.get(topic, ()):
-                if queue.full():
-                    queue.get_nowait()
-                queue.put_nowait(event)
+            for take in tuple(self._takers.get(topic, ())):
+                take(event)
 
     async def _listen(self, url: str) -> None:
+        is_first = True
         while True:
             # No answer limit: silence is normal here.
             client = connect(url, answer_seconds=None)
             try:
-                await self._read(client)
+                await self._read(client, is_first=is_first)
             except UNAVAILABLE as error:
                 log.debug("live_events_disconnected", error=type(error).__name__)
             finally:
                 self._is_listening = False
                 with contextlib.suppress(*UNAVAILABLE):
                     await client.aclose()
+            is_first = False
             await asyncio.sleep(_RECONNECT_SECONDS)
 
-    async def _read(self, client: RedisClient) -> None:
+    async def _read(self, client: RedisClient, *, is_first: bool) -> None:
         async with client.pubsub() as pubsub:
             await pubsub.subscribe(self._channel)
+            if not is_first:
+                self._deliver((DESK,), {"type": "gap"})
             async for note in pubsub.listen():
                 if note["type"] == "subscribe":
                     self._is_listening = True

@@ -9,14 +9,17 @@ other instead of failing half-way.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, ExceptionContext, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -25,14 +28,28 @@ from database.base import Base
 
 # The connection last used first: its cached pages are those of the newest state more often.
 _SQLITE: dict[str, Any] = {"pool_use_lifo": True}
-# A server that hangs is an error after some seconds, not a process that waits for ever.
-_POSTGRES: dict[str, Any] = {
-    "pool_size": 10,
-    "max_overflow": 10,
-    "pool_timeout": 5.0,
-    "pool_pre_ping": True,
-    "connect_args": {"timeout": 5.0, "command_timeout": 30.0},
-}
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The connections one process has to PostgreSQL.
+
+    A server that hangs is an error after some seconds, not a process that waits for ever.
+
+    Attributes:
+        size: how many stay open.
+        overflow: how many more there may be for a while.
+        wait: seconds that a unit of work waits for one.
+        statement: seconds that one statement may take.
+        rest: seconds without use after which a connection is tried before it is used.
+    """
+
+    size: int = 10
+    overflow: int = 20
+    wait: float = 10.0
+    statement: float = 30.0
+    rest: float = 5.0
+
 
 STORAGE_DOWN = (DBAPIError, PoolTimeoutError, OSError)
 """What the database drivers raise when the database cannot be used; each calls it differently."""
@@ -55,14 +72,16 @@ class Database:
 
     Args:
         url: `sqlite+inline:///…` or `postgresql+asyncpg://…`.
+        pool: how many connections there are; of no account to SQLite.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pool: Pool | None = None) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        options = _SQLITE if self.is_sqlite else _POSTGRES
+        pool = pool or Pool()
+        options = _SQLITE if self.is_sqlite else _options(pool)
         self.engine: AsyncEngine = create_async_engine(self.url, **options)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         # Writers of this process wait for each other in order, before SQLite is asked.
@@ -73,6 +92,9 @@ class Database:
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
         event.listen(self.engine.sync_engine, "before_cursor_execute", _refuse_nul)
         event.listen(self.engine.sync_engine, "handle_error", _tell_unstorable)
+        if not self.is_sqlite:
+            event.listen(self.engine.sync_engine, "checkin", _note_rest)
+            event.listen(self.engine.sync_engine, "checkout", partial(_check_alive, pool.rest))
 
     async def create_all(self) -> None:
         """Create every table that is missing (tests; a real instance migrates)."""
@@ -153,6 +175,31 @@ def _tell_unstorable(context: ExceptionContext) -> None:
     code = getattr(error, "sqlstate", None) or ""
     if isinstance(error, OverflowError) or code.startswith(_DATA_EXCEPTION):
         raise UnstorableError("a value that does not fit") from error
+
+
+def _options(pool: Pool) -> dict[str, Any]:
+    return {
+        "pool_size": pool.size,
+        "max_overflow": pool.overflow,
+        "pool_timeout": pool.wait,
+        "connect_args": {"timeout": 5.0, "command_timeout": pool.statement},
+    }
+
+
+def _note_rest(_connection: Any, record: Any) -> None:
+    record.info["rests_since"] = time.monotonic()
+
+
+def _check_alive(rest: float, connection: Any, record: Any, _proxy: object) -> None:
+    """See that a connection still stands; asking the server each time would cost a page one trip a query."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+    since = record.info.get("rests_since")
+    try:
+        if since is not None and time.monotonic() - since > rest:
+            connection.ping()
+    except connection.dbapi.Error as error:
+        raise DisconnectionError from error
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, exists, func, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from conversations.desk.errors import BadPlaceError
 from conversations.desk.repository import FAIREST
-from conversations.desk.schemas import InboxCounts
+from conversations.desk.schemas import DeskCounts, InboxCounts
 from conversations.repository import CONVERSATIONS, C, M, conversation_view
 from conversations.schemas import ConversationFilter, ConversationView
 
@@ -90,15 +90,13 @@ def conditions(
     return found
 
 
-async def counts(session: AsyncSession, operator_id: str) -> InboxCounts:
-    """Return the numbers beside the inbox's parts; what only the bot has is not looked at."""
-
+def _counts() -> Select[Any]:
     def number(condition: ColumnElement[bool]) -> ColumnElement[int]:
         return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
-    is_mine = and_(C.owner == "person", C.assigned_to == operator_id)
+    is_mine = and_(C.owner == "person", C.assigned_to == bindparam("operator"))
     failed: Select[Any] = select(M.conversation_id).where(*_IS_UNSENT).distinct().limit(_MOST_FAILED)
-    query = select(
+    return select(
         number(C.owner == "queue"),
         number(and_(C.owner == "queue", C.urgent)),
         number(C.owner == "person"),
@@ -106,7 +104,47 @@ async def counts(session: AsyncSession, operator_id: str) -> InboxCounts:
         number(and_(is_mine, C.unread > 0)),
         select(func.count()).select_from(failed.subquery()).scalar_subquery(),
     ).where(C.owner.in_(["queue", "person"]))
-    return InboxCounts(*(await session.execute(query)).one())
+
+
+_COUNTS = _counts()
+
+
+async def counts(session: AsyncSession, operator_id: str) -> InboxCounts:
+    """Return the numbers beside the inbox's parts; what only the bot has is not looked at."""
+    return InboxCounts(*(await session.execute(_COUNTS, {"operator": operator_id})).one())
+
+
+async def counts_of_all(session: AsyncSession) -> DeskCounts:
+    """Return the numbers beside the inbox's parts for everybody, with one query."""
+    unread = func.sum(case((C.unread > 0, 1), else_=0))
+    query = (
+        select(C.owner, C.assigned_to, func.count(), unread)
+        .where(C.owner.in_(["queue", "person"]))
+        .group_by(C.owner, C.assigned_to)
+    )
+    queue = 0
+    held: dict[str, tuple[int, int]] = {}
+    for owner, operator_id, number, new in await session.execute(query):
+        if owner == "queue":
+            queue += number
+        elif operator_id is not None:
+            held[operator_id] = (number, new)
+    return DeskCounts(queue, held)
+
+
+async def failed_among(session: AsyncSession, ids: Sequence[str]) -> frozenset[str]:
+    """Return those of some conversations that have a message which was not sent."""
+    query = select(M.conversation_id).where(M.conversation_id.in_(ids), *_IS_UNSENT).distinct()
+    return frozenset((await session.execute(query)).scalars())
+
+
+def closing_of(view: ConversationView, windows: Mapping[str, timedelta]) -> tuple[datetime, datetime] | None:
+    """Return from when to when a conversation meets the filter `window_closing`; None: it cannot."""
+    window = windows.get(view.channel)
+    if window is None or view.waiting_since is None or view.last_heard_at is None or view.owner == "bot":
+        return None
+    ends = view.last_heard_at + window
+    return ends - _CLOSING_WITHIN, ends
 
 
 def _behind(place: tuple[bool, datetime, str], *, in_queue: bool) -> ColumnElement[bool]:

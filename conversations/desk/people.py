@@ -69,8 +69,7 @@ class People:
     async def names(self, conversation_ids: Sequence[str]) -> dict[str, str]:
         """Return the names citizens have given, by conversation; one query for all of them."""
         async with self._database.read() as session:
-            known = await repository.contacts(session, conversation_ids)
-        return {contact.conversation_id: contact.name for contact in reversed(known) if contact.name}
+            return await repository.names_of(session, conversation_ids)
 
     async def other_conversations(self, conversation_id: str) -> list[str]:
         """Return the same person's other conversations, the one used last first; never a guess."""

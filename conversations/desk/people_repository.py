@@ -6,7 +6,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, and_, func, insert, literal, or_, select, union_all, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -54,30 +68,41 @@ async def add_contact(
 
 async def contacts(session: AsyncSession, conversation_ids: Sequence[str]) -> list[Contact]:
     """Return the numbers known for conversations, the latest first."""
-    return await _contacts(
-        session,
-        K.conversation_id.in_(conversation_ids),
-        T.conversation_id.in_(conversation_ids),
-        _MOST_CONTACTS,
-    )
+    values = {"wanted": list(conversation_ids), "most": _MOST_CONTACTS}
+    return await _found(session, _CONTACTS_OF, values)
+
+
+async def names_of(session: AsyncSession, conversation_ids: Sequence[str]) -> dict[str, str]:
+    """Return the names citizens have given, by conversation; one query for all of them."""
+    known = await contacts(session, conversation_ids)
+    return {contact.conversation_id: contact.name for contact in reversed(known) if contact.name}
 
 
 async def contacts_by_phone(session: AsyncSession, phones: Sequence[str], limit: int) -> list[Contact]:
     """Return for which conversations numbers are known, the latest first."""
-    return await _contacts(session, K.phone.in_(phones), T.phone.in_(phones), limit) if phones else []
+    values = {"wanted": list(phones), "most": limit}
+    return await _found(session, _CONTACTS_BY_PHONE, values) if phones else []
 
 
-async def _contacts(session: AsyncSession, of_contact: Any, of_ticket: Any, limit: int) -> list[Contact]:
-    kept = select(K.conversation_id, K.phone, K.name, K.source, K.seen_at).where(of_contact)
+def _contacts(of_contact: ColumnElement[str], of_ticket: ColumnElement[str]) -> Select[Any]:
+    wanted: BindParameter[list[str]] = bindparam("wanted", expanding=True)
+    kept = select(K.conversation_id, K.phone, K.name, K.source, K.seen_at).where(of_contact.in_(wanted))
     given = (
         select(T.conversation_id, T.phone, T.name, literal("ticket").label("source"), T.opened_at)
         .join(CONVERSATIONS, C.id == T.conversation_id)
-        .where(of_ticket)
+        .where(of_ticket.in_(wanted))
     )
     both = union_all(kept, given).subquery()
-    query = select(both).order_by(both.c.seen_at.desc()).limit(limit)
+    return select(both).order_by(both.c.seen_at.desc()).limit(bindparam("most"))
+
+
+_CONTACTS_OF = _contacts(K.conversation_id, T.conversation_id)
+_CONTACTS_BY_PHONE = _contacts(K.phone, T.phone)
+
+
+async def _found(session: AsyncSession, query: Select[Any], values: dict[str, Any]) -> list[Contact]:
     found: dict[tuple[str, str], Contact] = {}
-    for row in (await session.execute(query)).mappings():
+    for row in (await session.execute(query, values)).mappings():
         contact = _contact(row)
         found.setdefault((contact.conversation_id, contact.phone), contact)
     return list(found.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -157,6 +158,48 @@ class InboxCounts:
     mine: int
     mine_unread: int
     failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of the inbox as one operator sees it; `names` are those citizens have given, by conversation."""
+
+    page: InboxPage
+    counts: InboxCounts
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class DeskCounts:
+    """The same numbers for everybody at once.
+
+    Attributes:
+        queue: how many wait.
+        held: by operator, how many conversations they hold, and in how many of them something is unread.
+    """
+
+    queue: int
+    held: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class DeskChange:
+    """Conversations as they are after something has happened, with what an inbox asks of them.
+
+    Attributes:
+        conversations: those asked for; one that is no longer there is missing.
+        abandoned: as in `InboxPage`.
+        failed: those with a message that was not sent.
+        closing: from when to when the channel's window counts as closing, for those somebody waits in.
+        names: that citizens have given, by conversation.
+    """
+
+    conversations: list[ConversationView]
+    abandoned: frozenset[str]
+    failed: frozenset[str]
+    closing: Mapping[str, tuple[datetime, datetime]]
+    counts: DeskCounts
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

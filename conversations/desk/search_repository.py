@@ -45,7 +45,7 @@ _TICKETS = cast(Table, TicketRow.__table__)
 T = _TICKETS.c
 
 _CONFIG: ColumnElement[Any] = literal_column("'simple'::regconfig")
-_NEWEST = 10_000
+_NEWEST = 40_000
 """How many of the newest documents are walked through before the index of words is asked."""
 
 
@@ -76,11 +76,15 @@ async def find(
     asked = func.to_tsquery(_CONFIG, _tsquery(wanted))
     if are_few:
         return await _run(session, _among_few(asked, conditions, before, limit))
-    if not conditions:
-        found = await _run(session, _among_newest(asked, before, limit))
-        if len(found) == limit:
-            return found
+    found = await _run(session, _among_newest(asked, conditions, before, limit))
+    if len(found) == limit:
+        return found
+    # What the planner fears to be long is short: compiling it would take longer.
+    await session.execute(_NO_COMPILING)
     return await _run(session, _by_words(asked, conditions, before, limit))
+
+
+_NO_COMPILING = text("SET LOCAL jit = off")
 
 
 _SHOWN = (D.id.label("document"), D.kind.label("document_kind"), D.ref.label("document_ref"), CONVERSATIONS)
@@ -102,7 +106,12 @@ def _on_sqlite(
     return query if before is None else query.where(literal_column("search_words.rowid") < before)
 
 
-def _among_newest(asked: ColumnElement[Any], before: int | None, limit: int) -> Select[Any]:
+def _among_newest(
+    asked: ColumnElement[Any],
+    conditions: Sequence[ColumnElement[bool]],
+    before: int | None,
+    limit: int,
+) -> Select[Any]:
     newest = select(DOCUMENTS).order_by(D.id.desc()).limit(_NEWEST)
     if before is not None:
         newest = newest.where(D.id < before)
@@ -113,9 +122,10 @@ def _among_newest(asked: ColumnElement[Any], before: int | None, limit: int) -> 
         .where(w.words.op("@@")(asked))
         .order_by(w.id.desc())
         .limit(limit)
-        .subquery("hits")
     )
-    return _with_conversations(hits)
+    if conditions:
+        hits = hits.join(CONVERSATIONS, C.id == w.conversation_id).where(*conditions)
+    return _with_conversations(hits.subquery("hits"))
 
 
 def _among_few(

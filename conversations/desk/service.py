@@ -11,11 +11,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from conversations import repository, windows
-from conversations.desk import inbox_repository
+from conversations.desk import inbox_repository, people_repository
 from conversations.desk import repository as desk_repository
 from conversations.desk.ownership import DeskParts, Ownership, check_holder
-from conversations.desk.schemas import Entry, Handoff, Hit, InboxCounts, InboxPage, Thread
+from conversations.desk.schemas import DeskChange, Entry, Handoff, Hit, InboxCounts, InboxPage, Listed, Thread
 from conversations.desk.search import Search
 from conversations.desk.waiting import WaitTimes
 from conversations.errors import ConversationNotFoundError, InvalidReplyError
@@ -84,19 +86,37 @@ class Desk(Ownership):
         Raises:
             BadPlaceError: `after` is none of ours.
         """
-        chosen = wanted or ConversationFilter()
+        async with self._database.read() as session:
+            return await self._page(session, wanted or ConversationFilter(), after, limit)
+
+    async def listed(
+        self, wanted: ConversationFilter, operator_id: str, *, after: str | None = None, limit: int = 50
+    ) -> Listed:
+        """Return a page as `inbox` does, with what else this operator's list shows, in one unit of work.
+
+        Raises:
+            BadPlaceError: `after` is none of ours.
+        """
+        async with self._database.read() as session:
+            page = await self._page(session, wanted, after, limit)
+            counts = await inbox_repository.counts(session, operator_id)
+            names = await people_repository.names_of(session, [view.id for view in page.conversations])
+        return Listed(page, counts, names)
+
+    async def _page(
+        self, session: AsyncSession, wanted: ConversationFilter, after: str | None, limit: int
+    ) -> InboxPage:
         limit = max(1, min(limit, 200))
         lengths = self._windows()
         hits: dict[str, Hit] = {}
-        async with self._database.read() as session:
-            if chosen.text.strip():
-                found, following, hits = await self._search.page(
-                    session, chosen, windows=lengths, after=after, limit=limit
-                )
-            else:
-                found, following = await inbox_repository.page(
-                    session, chosen, windows=lengths, now=self._clock.now(), after=after, limit=limit
-                )
+        if wanted.text.strip():
+            found, following, hits = await self._search.page(
+                session, wanted, windows=lengths, after=after, limit=limit
+            )
+        else:
+            found, following = await inbox_repository.page(
+                session, wanted, windows=lengths, now=self._clock.now(), after=after, limit=limit
+            )
         abandoned = frozenset(view.id for view in found if self.is_abandoned(view))
         return InboxPage([self._with_sending(view) for view in found], following, hits, abandoned)
 
@@ -104,6 +124,24 @@ class Desk(Ownership):
         """Return the numbers beside the inbox's parts, as this operator sees them."""
         async with self._database.read() as session:
             return await inbox_repository.counts(session, operator_id)
+
+    async def changed(self, ids: Sequence[str]) -> DeskChange:
+        """Return conversations as they are now, with the numbers of everybody's inbox."""
+        windows_now = self._windows()
+        async with self._database.read() as session:
+            found = await desk_repository.views(session, ids)
+            failed = await inbox_repository.failed_among(session, ids)
+            counts = await inbox_repository.counts_of_all(session)
+            names = await people_repository.names_of(session, ids)
+        closing = {view.id: inbox_repository.closing_of(view, windows_now) for view in found}
+        return DeskChange(
+            [self._with_sending(view) for view in found],
+            frozenset(view.id for view in found if self.is_abandoned(view)),
+            failed,
+            {view_id: span for view_id, span in closing.items() if span is not None},
+            counts,
+            names,
+        )
 
     async def open(self, conversation_id: str, *, before: int | None = None, limit: int = 200) -> Thread:
         """Return a conversation with its newest messages, and with what happened to it among them.

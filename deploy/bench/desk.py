@@ -3,7 +3,7 @@
 A database is filled (`desk_seed`), the application is started on it, and simulated operators use the
 console's own routes: each has the event stream open and looks at the list, at a conversation, at what a
 search finds, one after another. Meanwhile citizens write in the web chat, and it is measured when each
-console has heard of it. No bot runs: nothing here waits for one.
+console has received the row that shows it. No bot runs: nothing here waits for one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from database.clock import SystemClock
 from database.engine import Database
 from deploy.bench.desk_seed import Size, seed
 from deploy.bench.scenarios import Times, summary
+from deploy.bench.system import processor_seconds
 from deploy.bench.visitors import Visitor
 from deploy.local.postgres import PrivatePostgres
 from deploy.local.runs import Scratch, run_stoppable
@@ -58,7 +59,12 @@ _SEARCHED = (
     "ksor thi",
 )
 _LINK = re.compile(r"/console/conversations/([0-9a-f]{32})")
+_NUMBERED = re.compile(r"đèn đường số (\d+)")
+_MARK = re.compile(r'data-csrf="([^"]+)"')
+_WHOLE_PAGES = 0.25
+"""Share of conversations opened by their address, with everything around them; the others by a click."""
 _HEARD_SECONDS = 10.0
+_NAME = "bench"
 
 
 @dataclass
@@ -69,8 +75,10 @@ class Operator:
     url: str
     user_id: str
     heard: dict[str, float] = field(default_factory=dict)
-    """When the console was last told of a conversation."""
+    """When the console received the row that shows a numbered message."""
     seen: list[str] = field(default_factory=list)
+    mark: str = ""
+    """The session's own mark, which changes carry."""
 
     async def enter(self, login: str, link: str) -> None:
         """Set the password by the one-time link, and log in."""
@@ -82,6 +90,10 @@ class Operator:
         async with self.http.post(f"{self.url}/console/login", data=form, allow_redirects=False) as response:
             if response.status != 303:
                 raise RuntimeError(f"not logged in: {response.status}")
+        async with self.http.get(f"{self.url}/console") as response:
+            found = _MARK.search(await response.text())
+        assert found is not None
+        self.mark = found[1]
 
     async def listen(self) -> None:
         """Read the event stream for ever."""
@@ -89,9 +101,10 @@ class Operator:
         async with self.http.get(f"{self.url}/console/events", timeout=timeout) as stream:
             async for line in stream.content:
                 if line.startswith(b"data: "):
-                    conversation = json.loads(line[6:]).get("conversation")
-                    if conversation:
-                        self.heard[conversation] = time.perf_counter()
+                    now = time.perf_counter()
+                    for row in json.loads(line[6:]).get("rows", ()):
+                        for number in _NUMBERED.findall(row["html"]):
+                            self.heard.setdefault(number, now)
 
     async def look(self, times: Times, kind: str, path: str, **parameters: str) -> None:
         """Open a page; note under `kind` how long it took, or that the system said it was too busy."""
@@ -102,7 +115,16 @@ class Operator:
             if not is_refused:
                 response.raise_for_status()
         times["refused" if is_refused else kind].append(time.perf_counter() - started)
-        self.seen = _LINK.findall(body) or self.seen
+        if path == "/console/list":
+            self.seen = _LINK.findall(body) or self.seen
+
+    async def show_presence(self, times: Times, path: str) -> None:
+        """Say that this person has the conversation open."""
+        started = time.perf_counter()
+        headers, form = {"X-CSRF": self.mark}, {"doing": "viewing"}
+        async with self.http.post(f"{self.url}{path}/presence", data=form, headers=headers) as response:
+            response.raise_for_status()
+        times["presence"].append(time.perf_counter() - started)
 
     async def work(self, until: float, pause: float, times: Times) -> None:
         """Look at one thing after another until a moment."""
@@ -113,8 +135,13 @@ class Operator:
             await self.look(times, "inbox", "/console/list", show=show)
             await asyncio.sleep(draw.uniform(0.5, 1.5) * pause)
             if self.seen:
-                chosen = draw.choice(self.seen)
-                await self.look(times, "conversation", f"/console/conversations/{chosen}")
+                path = f"/console/conversations/{draw.choice(self.seen)}"
+                if draw.random() < _WHOLE_PAGES:
+                    await self.look(times, "conversation_page", path)
+                else:
+                    await self.look(times, "conversation", f"{path}/panel")
+                await self.look(times, "beside", f"{path}/person")
+                await self.show_presence(times, path)
                 await asyncio.sleep(draw.uniform(0.5, 1.5) * pause)
             text = draw.choice(_SEARCHED)
             await self.look(times, "search", "/console/list", show="all", q=text)
@@ -133,15 +160,15 @@ async def bench(given: argparse.Namespace) -> dict[str, Any]:
     }
     async with AsyncExitStack() as opened:
         url = given.database
+        server: PrivatePostgres | None = None
         if url is None:
-            server = opened.enter_context(PrivatePostgres(durable=True))
-            url = server.create("bench")
+            server = opened.enter_context(PrivatePostgres(durable=True, keep=given.keep))
+            if server.has(_NAME):
+                url = server.url(_NAME)
+            else:
+                url, figures["seed_seconds"] = await _filled(server, size, given.operators)
         accounts = await _operators(url, given.operators)
-        ids = [user_id for user_id, _, _ in accounts]
-        if given.database is None:
-            figures["seed_seconds"] = await seed(_plain(url), size, ids)
-        else:
-            await _give_work(url, ids)
+        await _give_work(url, [user_id for user_id, _, _ in accounts])
         folder = opened.enter_context(Scratch("desk"))
         stack = Stack(data_dir=folder).on_free_ports()
         supervisor = Supervisor(ROOT, stack.data_dir / "logs", quiet=True)
@@ -151,7 +178,12 @@ async def bench(given: argparse.Namespace) -> dict[str, Any]:
         await supervisor.start(redis)
         await supervisor.start(stack.app_service({**_SETTINGS, "DATABASE_URL": url}))
         async with _at_the_desk(stack.url, accounts) as operators:
+            measured = {"app": [supervisor.pids()["app"]], "database": server.pids() if server else []}
+            before = _processor(measured)
             figures |= await measure(stack.url, operators, given.seconds, given.pause)
+            measured["database"] = server.pids() if server else []
+            used = _processor(measured)
+            figures["cores_used"] = {name: (used[name] - before[name]) / given.seconds for name in used}
     figures["load_after"] = os.getloadavg()
     return figures
 
@@ -169,34 +201,31 @@ async def measure(url: str, operators: list[Operator], seconds: float, pause: fl
                 working.create_task(operator.work(until, pause, times))
             number = 0
             while time.perf_counter() < until:
-                await _say(citizens[number % len(citizens)], operators, times)
+                await _say(citizens[number % len(citizens)], str(number), operators, times)
                 number += 1
                 await asyncio.sleep(1.0)
     return {"seconds": seconds, "pause": pause, "ms": summary(times)}
 
 
-async def _citizen(http: aiohttp.ClientSession, url: str) -> tuple[Visitor, str]:
-    """Return somebody who has written before, with their conversation."""
+async def _citizen(http: aiohttp.ClientSession, url: str) -> Visitor:
+    """Return somebody who has written before."""
     visitor = Visitor(http, url)
     await visitor.open()
     await visitor.say("xin chào")
-    async with http.post(f"{url}/chat/session", json={"token": visitor.token}) as response:
-        response.raise_for_status()
-        return visitor, str((await response.json())["conversation_id"])
+    return visitor
 
 
-async def _say(citizen: tuple[Visitor, str], operators: list[Operator], times: Times) -> None:
-    """Say something; note when the last of the consoles has heard of it."""
-    visitor, conversation = citizen
+async def _say(visitor: Visitor, number: str, operators: list[Operator], times: Times) -> None:
+    """Say something; note when the last of the consoles has received the row that shows it."""
     started = time.perf_counter()
-    times["taken"].append(await visitor.say("đèn đường trước nhà em hỏng"))
+    times["taken"].append(await visitor.say(f"đèn đường số {number} trước nhà em hỏng"))
     patience = started + _HEARD_SECONDS
-    while not all(operator.heard.get(conversation, 0.0) >= started for operator in operators):
+    while not all(number in operator.heard for operator in operators):
         if time.perf_counter() > patience:
             times["not_heard"].append(_HEARD_SECONDS)
             return
         await asyncio.sleep(0.005)
-    last = max(operator.heard[conversation] for operator in operators)
+    last = max(operator.heard[number] for operator in operators)
     times["every_screen"].append(last - started)
 
 
@@ -238,8 +267,16 @@ async def _operators(url: str, count: int) -> list[tuple[str, str, str]]:
         await database.close()
 
 
+async def _filled(server: PrivatePostgres, size: Size, operators: int) -> tuple[str, dict[str, float]]:
+    """Fill a database; return its URL and the seconds each part took. Half filled it has another name."""
+    url = server.create(f"{_NAME}-{secrets.token_hex(4)}")
+    accounts = await _operators(url, operators)
+    seconds = await seed(_plain(url), size, [user_id for user_id, _, _ in accounts])
+    return server.rename(url.rpartition("/")[2], _NAME), seconds
+
+
 async def _give_work(url: str, ids: list[str]) -> None:
-    """Share out what people hold in a database that was filled before."""
+    """Share out what people hold among those who work in this run."""
     connection: Any = await asyncpg.connect(_plain(url))
     try:
         await connection.execute(
@@ -251,6 +288,16 @@ async def _give_work(url: str, ids: list[str]) -> None:
         )
     finally:
         await connection.close()
+
+
+def _processor(pids: dict[str, list[int]]) -> dict[str, float]:
+    used: dict[str, float] = defaultdict(float)
+    for name, some in pids.items():
+        for pid in some:
+            # PostgreSQL's own helpers come and go.
+            with suppress(FileNotFoundError):
+                used[name] += processor_seconds(pid)
+    return used
 
 
 def _plain(url: str) -> str:
@@ -265,6 +312,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--operators", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long they work")
     parser.add_argument("--pause", type=float, default=3.0, help="seconds between two looks of an operator")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        help="folder of the filled database: made if it is not there, used again if it is",
+    )
     parser.add_argument("--database", help="one that was filled before (postgresql+asyncpg://…)")
     parser.add_argument("--json", type=Path, help="write all figures here")
     given = parser.parse_args(arguments)
@@ -274,5 +326,7 @@ def main(arguments: list[str]) -> int:
     for kind, values in figures["ms"].items():
         shown = "".join(f"{values[column]:>9.1f}" for column in ("p50", "p95", "p99", "mean"))
         print(f"{kind:16}{values['n']:>7}{shown}")
+    used = ", ".join(f"{name} {cores:.2f}" for name, cores in figures["cores_used"].items())
+    print(f"processor cores in use: {used}", file=sys.stderr)
     print(f"load {figures['load']} to {figures['load_after']}", file=sys.stderr)
     return 0

@@ -47,18 +47,25 @@ def find_programs() -> Path:
 
 
 class PrivatePostgres:
-    """One server on the loopback, gone with all its data at the end; it ends with this process in any case.
+    """One server on the loopback; it ends with this process in any case.
+
+    All its data go with it, unless it has a folder to keep.
 
     Args:
         durable: wait for the disk at each commit, as a real server does; off is faster.
         connections: the most connections at once.
+        keep: the folder of the data, which stays and is served again the next time. Not under a folder
+            that only root may enter.
     """
 
-    def __init__(self, *, durable: bool = False, connections: int = 200) -> None:
+    def __init__(self, *, durable: bool = False, connections: int = 200, keep: Path | None = None) -> None:
         self._programs = find_programs()
-        # Not under a folder that only root may enter.
-        self._scratch = Scratch("postgres")
-        self._folder = self._scratch.path
+        self._scratch: Scratch | None = None
+        if keep is None:
+            self._scratch = Scratch("postgres")
+            keep = self._scratch.path
+        keep.mkdir(parents=True, exist_ok=True)
+        self._folder = keep.resolve()
         self._durable = durable
         self._connections = connections
         self._server: subprocess.Popen[bytes] | None = None
@@ -68,7 +75,7 @@ class PrivatePostgres:
         try:
             self.start()
         except BaseException:
-            self.remove()
+            self.__exit__(None, None, None)
             raise
         return self
 
@@ -92,6 +99,18 @@ class PrivatePostgres:
             raise RuntimeError(f"no database: {done.stderr.strip()}")
         return self.url(database)
 
+    def has(self, database: str) -> bool:
+        """Tell whether there is a database of this name."""
+        known = self._ask("SELECT datname FROM pg_database").stdout.split()
+        return database in known
+
+    def rename(self, old: str, new: str) -> str:
+        """Give a database that nobody is connected to another name; return its URL."""
+        done = self._ask(f'ALTER DATABASE "{old}" RENAME TO "{new}"')
+        if done.returncode != 0:
+            raise RuntimeError(f"not renamed: {done.stderr.strip()}")
+        return self.url(new)
+
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
         data = self._folder / "data"
@@ -102,6 +121,7 @@ class PrivatePostgres:
             self._run(
                 "initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"
             )
+        if not self.port:
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 self.port = probe.getsockname()[1]
@@ -125,8 +145,9 @@ class PrivatePostgres:
     def stop(self) -> None:
         """Stop the server; its data stays."""
         if self._server is not None:
-            self._server.send_signal(signal.SIGQUIT)
-            self._server.wait(timeout=30)
+            # What is kept is written out first; what is not, nobody waits for.
+            self._server.send_signal(signal.SIGINT if self._scratch is None else signal.SIGQUIT)
+            self._server.wait(timeout=120)
             self._server = None
 
     def pids(self) -> list[int]:
@@ -137,9 +158,10 @@ class PrivatePostgres:
         return [self._server.pid, *map(int, children)]
 
     def remove(self) -> None:
-        """Stop the server and delete its data."""
+        """Stop the server and delete its data, unless they are kept."""
         self.stop()
-        self._scratch.remove()
+        if self._scratch is not None:
+            self._scratch.remove()
 
     def _ask(self, statement: str) -> subprocess.CompletedProcess[str]:
         return self._call(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -15,11 +16,13 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import event, select
 
-from accounts.models import SessionRow
+from accounts.models import SessionRow, UserRow
 from accounts.schemas import OpenedSession, Visit
 from api.routers.console.events import _notes
+from api.routers.console.feed import Screen
 from api.routers.console.opened import draft_key
 from api.routers.console.shown import pieces
+from conversations.desk.ownership import operator_topic
 from conversations.events import DESK
 from conversations.media.service import LARGEST_FILE
 from conversations.schemas import InboundMessage
@@ -225,47 +228,199 @@ async def test_a_wrong_answer_is_kept_for_learning_and_noted(app: FastAPI, opera
     assert unknown.status_code == 404
 
 
+class Page:
+    """What an open page is told, as it would read it.
+
+    Args:
+        app: the application.
+        operator: whose page it is.
+    """
+
+    def __init__(self, app: FastAPI, operator: Operator) -> None:
+        self._notes = _notes(app.state.services, operator.id, operator.session.token)
+        self._told: list[tuple[str, dict[str, Any]]] = []
+
+    async def next(self, kind: str) -> dict[str, Any]:
+        """Return the next thing of a kind that the page is told; what is told between is passed over."""
+        async with asyncio.timeout(20):
+            while True:
+                while self._told:
+                    name, data = self._told.pop(0)
+                    if name == kind:
+                        return data
+                note = (await anext(self._notes)).decode()
+                self._told += [
+                    (name, json.loads(data))
+                    for name, data in re.findall(r"event: (\w+)\ndata: (.*)\n\n", note)
+                ]
+
+    async def row(self, conversation: str) -> tuple[dict[str, Any], dict[str, int]]:
+        """Return the next row of a conversation that the page is told, with the numbers told with it."""
+        while True:
+            told = await self.next("changed")
+            for row in told["rows"]:
+                if row["id"] == conversation:
+                    return row, told["counts"]
+
+    async def rest(self) -> bytes:
+        """Return everything else that is told until the stream ends."""
+        async with asyncio.timeout(20):
+            return b"".join([note async for note in self._notes])
+
+    async def close(self) -> None:
+        await self._notes.aclose()
+
+
+@pytest.fixture
+async def pages(app: FastAPI, operators: list[Operator]) -> AsyncIterator[list[Page]]:
+    opened = [Page(app, operator) for operator in operators]
+    for page in opened:
+        await page.next("ready")
+    yield opened
+    for page in opened:
+        await page.close()
+
+
 @pytest.mark.usefixtures("waits")
-async def test_pages_are_told_what_happens_and_that_the_line_is_alive(
+async def test_open_pages_receive_what_has_changed_as_the_list_shows_it(
+    app: FastAPI, operators: list[Operator], pages: list[Page]
+):
+    services = app.state.services
+    (conversation,) = await in_queue(app, ["cho gặp người"])
+    row, counts = await pages[0].row(conversation)
+    while row["owner"] != "queue":
+        row, counts = await pages[0].row(conversation)
+    assert counts == {"Waiting": 1, "Mine": 0, "Unread": 0}
+    listed = (await operators[0].get("/console/list?show=waiting")).text
+    assert row["html"].replace(f"{conversation}?show=waiting", "").split() == (
+        re.search(r"<li .*</li>", listed, re.DOTALL)[0].replace(f"{conversation}?show=waiting", "").split()  # type: ignore[index]
+    )
+
+    await services.desk.claim(conversation, operators[0].id)
+    shown = []
+    for page in pages:
+        while row["owner"] != "person":
+            row, counts = await page.row(conversation)
+        shown.append((row["isMine"], counts["Mine"], counts["Waiting"]))
+        assert ("Tôi đang trả lời" in row["html"]) == row["isMine"]
+        assert ("Nguyễn Thị Hoà đang trả lời" in row["html"]) != row["isMine"]
+        row = {"owner": ""}
+    assert shown == [(True, 1, 0), (False, 0, 0)]
+
+    before = services.clock.now()
+    await services.desk.reply(conversation, operators[0].id, "Dạ em nghe", key="k")
+    while "Dạ em nghe" not in row.get("html", ""):
+        row, _ = await pages[1].row(conversation)
+    assert int(re.search(r'data-activity-order="(\d+)"', row["html"])[1]) >= before.timestamp() * 1e6 - 1  # type: ignore[index]
+
+
+@pytest.mark.usefixtures("waits", "pages")
+async def test_what_has_changed_is_looked_up_once_however_many_pages_are_open(
     app: FastAPI, operators: list[Operator]
 ):
     services = app.state.services
-    services.settings.event_heartbeat = 0.2
-    notes = _notes(services, operators[0].id, operators[0].session.token)
-    assert await anext(notes) == b"retry: 2000\n\n"
-    async with asyncio.timeout(60):
-        assert (await anext(notes)).startswith(b"event: alive\n")
-        (conversation,) = await in_queue(app, ["cho gặp người"])
-        while conversation.encode() not in (note := await anext(notes)):
-            continue
-        assert note.startswith(b"event: changed\n")
-    await notes.aclose()
+    engine = services.database.engine.sync_engine
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        task = asyncio.current_task()
+        if task is not None and task.get_name() == "desk-feed":
+            asked.append(statement)
+
+    async def told(count: int) -> int:
+        """Return how many statements it takes to tell so many pages of one change."""
+        more = [Page(app, operators[number % 2]) for number in range(count)]
+        for page in more:
+            await page.next("ready")
+        asked.clear()
+        event.listen(engine, "before_cursor_execute", note)
+        await services.desk.mark_urgent(conversation, operators[0].id, urgent=count > 1)
+        for page in more:
+            await page.row(conversation)
+        event.remove(engine, "before_cursor_execute", note)
+        for page in more:
+            await page.close()
+        return len(asked)
+
+    (conversation,) = await in_queue(app, ["cho gặp người"])
+    await told(1)
+    few = await told(1)
+    assert await told(20) == few > 0
 
 
-@pytest.mark.usefixtures("waits")
+async def test_a_page_that_reads_too_slowly_is_told_to_ask_anew():
+    screen = Screen("u", "t")
+    for number in range(1_000):
+        screen.tell(b"event: changed\ndata: %d\n\n" % number)
+    told = await screen.next()
+    assert told is not None
+    assert told.startswith(b"event: gap\n")
+    assert told.endswith(b"data: 999\n\n")
+    assert told.count(b"event: ") < 100
+
+
+async def test_what_other_processes_may_have_told_meanwhile_is_asked_for_anew(
+    app: FastAPI, pages: list[Page]
+):
+    await app.state.services.events.publish(DESK, type="gap")
+    for page in pages:
+        await page.next("gap")
+
+
+async def test_what_is_of_one_person_is_told_on_their_page_alone(
+    app: FastAPI, operators: list[Operator], pages: list[Page]
+):
+    events = app.state.services.events
+    await events.publish(operator_topic(operators[0].id), type="mentioned", conversation="c")
+    assert await pages[0].next("mine") == {"type": "mentioned", "conversation": "c"}
+    await events.publish(DESK, type="presence", conversation="c")
+    async with asyncio.timeout(20):
+        told = await anext(pages[1]._notes)
+    assert b'"conversations":["c"]' in told
+    assert b"event: mine" not in told
+
+
+async def test_a_silent_line_shows_that_it_is_alive(app: FastAPI, operators: list[Operator]):
+    app.state.services.settings.event_heartbeat = 0.2
+    page = Page(app, operators[0])
+    for _ in range(2):
+        assert await page.next("alive") == {}
+    await page.close()
+
+
 @pytest.mark.parametrize("is_busy", [False, True])
-async def test_the_stream_ends_when_the_session_has(app: FastAPI, operators: list[Operator], is_busy: bool):
+@pytest.mark.parametrize("ends", ["logged out", "deactivated", "another role"])
+async def test_the_stream_ends_when_its_reader_may_see_nothing_more(
+    app: FastAPI, operators: list[Operator], ends: str, is_busy: bool
+):
     services = app.state.services
-    services.settings.event_heartbeat = 0.2
-    first, second = (_notes(services, each.id, each.session.token) for each in operators)
-    for notes in (first, second):
-        await anext(notes)
-    await services.accounts.log_out(operators[0].session.token)
-
-    async def publish() -> None:
-        while True:
-            await services.events.publish(DESK, type="changed", conversation="c", owner="queue")
-            await asyncio.sleep(0.01)
-
-    busy = asyncio.create_task(publish()) if is_busy else None
-    async with asyncio.timeout(60):
-        told = [note async for note in first]
-        while not (await anext(second)).startswith(b"event: changed" if is_busy else b"event: alive"):
+    services.settings.event_heartbeat = 0.2 if not is_busy else 60.0
+    first, second = (Page(app, operator) for operator in operators)
+    for page in (first, second):
+        await page.next("ready")
+    received = await services.inbox.receive(
+        InboundMessage(
+            channel="webchat", external_user_id="v", provider_message_id="1", text="chuyện riêng của tôi"
+        )
+    )
+    await first.row(received.conversation_id)
+    async with services.database.read() as session:
+        admin = (await session.scalars(select(UserRow.id).where(UserRow.login == "admin"))).one()
+    if ends == "logged out":
+        await services.accounts.log_out(operators[0].session.token)
+    elif ends == "deactivated":
+        await services.accounts.users.deactivate(operators[0].id, actor=admin)
+    else:
+        async with services.database.write() as session:
+            (await session.get(UserRow, operators[0].id)).roles = ["auditor"]
+    if is_busy:
+        await services.desk.mark_urgent(received.conversation_id, operators[1].id, urgent=True)
+        while "urgent" not in (await second.row(received.conversation_id))[0]["html"]:
             continue
-    assert not any(note.startswith(b"event: alive") for note in told)
-    if busy is not None:
-        busy.cancel()
-    await second.aclose()
+    told = await first.rest()
+    assert "Khẩn".encode() not in told
+    assert (await second.next("alive")) == {} if not is_busy else True
+    await second.close()
 
 
 async def test_a_page_that_only_stands_open_keeps_no_session_alive(app: FastAPI, operators: list[Operator]):

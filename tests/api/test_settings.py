@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.settings import Settings
+from database.engine import Pool
 
 
 def test_secrets_may_be_files_and_the_environment_is_stronger(
@@ -33,3 +34,11 @@ def test_an_empty_file_is_a_setting_that_is_not_made(tmp_path: Path, monkeypatch
     monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
     monkeypatch.delenv("DATABASE_URL", raising=False)
     assert Settings(_env_file=None, data_dir=tmp_path).resolved_database_url().startswith("sqlite")
+
+
+def test_the_connections_to_the_database_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings(_env_file=None).database_pool() == Pool()
+    for name, value in (("SIZE", "3"), ("OVERFLOW", "0"), ("SECONDS", "1.5")):
+        monkeypatch.setenv(f"DATABASE_POOL_{name}", value)
+    monkeypatch.setenv("DATABASE_STATEMENT_SECONDS", "4")
+    assert Settings(_env_file=None).database_pool() == Pool(3, 0, 1.5, 4.0)

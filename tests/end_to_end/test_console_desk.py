@@ -223,6 +223,58 @@ def test_the_list_never_moves_under_the_mouse(page: Page, desk: DeskApp) -> None
     expect(fresh).to_be_hidden()
 
 
+def without_the_list(page: Page) -> None:
+    """Let the page ask for the list no more, once it has asked as it does when its line of events stands."""
+    page.locator("#list:not([aria-busy])").wait_for()
+    page.route("**/console/list?*", lambda route: route.abort())
+
+
+def opened(context: BrowserContext, desk: DeskApp, show: str) -> Page:
+    """Open a part of the list, and wait until it is told what happens."""
+    page = context.new_page()
+    with page.expect_response("**/console/list?*"):
+        page.goto(f"{desk.url}/console?show={show}")
+    without_the_list(page)
+    return page
+
+
+def test_rows_change_where_they_stand_and_the_list_is_not_asked_for_again(
+    page: Page, khanh: BrowserContext, desk: DeskApp
+) -> None:
+    citizen = desk.citizen()
+    citizen.say("dòng này sẽ đổi chữ")
+    other = opened(khanh, desk, "all")
+    row = other.locator("#items li", has_text="dòng này sẽ đổi chữ")
+    row.wait_for()
+    row = other.locator(f'#items li[data-id="{row.get_attribute("data-id")}"]')
+    row.locator("a").focus()
+    link = row.locator("a").element_handle()
+    waiting(page, "dòng này sẽ đổi chữ")
+    page.get_by_role("button", name="Nhận trả lời").click()
+    expect(row).to_contain_text(f"{OPERATORS['hoa']} đang trả lời")
+    citizen.say("chữ đã đổi rồi")
+    expect(row).to_contain_text("chữ đã đổi rồi")
+    assert link.evaluate("link => link === document.activeElement")
+    other.close()
+
+
+def test_a_row_comes_into_the_parts_it_belongs_to_and_leaves_the_others(
+    page: Page, hoa: BrowserContext, khanh: BrowserContext, desk: DeskApp
+) -> None:
+    mine, theirs, queue = (
+        opened(context, desk, show) for context, show in ((hoa, "mine"), (khanh, "mine"), (khanh, "waiting"))
+    )
+    claimed(page, desk.citizen(), "đi qua các phần của danh sách")
+    text = "đi qua các phần của danh sách"
+    expect(mine.locator("#items li", has_text=text)).to_contain_text("Tôi đang trả lời")
+    expect(queue.locator("#items li", has_text=text)).to_have_count(0)
+    page.get_by_role("button", name="Giao lại cho trợ lý").click()
+    expect(mine.locator("#items li", has_text=text)).to_have_count(0)
+    expect(theirs.locator("#items li", has_text=text)).to_have_count(0)
+    for one in (mine, theirs, queue):
+        one.close()
+
+
 def test_everything_said_is_found_without_marks_and_shown_where(page: Page, desk: DeskApp) -> None:
     citizen = desk.citizen()
     citizen.say("Tôi là Nguyễn Thị Hoà, cống thoát nước nghẹt")

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
-import time
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import StreamingResponse
 from starlette.responses import JSONResponse, Response
 
-from accounts.access import Action, may
+from accounts.access import Action
 from accounts.schemas import SessionInfo
 from api.access import COOKIE, ServicesHere, changing, seeing
 from api.routers.console import opened
+from api.routers.console.feed import READY, feed_of
 from api.services import Services
-from conversations.desk.ownership import operator_topic
-from conversations.events import DESK, Event
 
 router = APIRouter(prefix="/console", include_in_schema=False)
 
@@ -35,7 +30,7 @@ async def alive(_session: Seeing) -> Response:
 
 @router.get("/events")
 async def events(request: Request, services: ServicesHere, session: Seeing) -> StreamingResponse:
-    """Tell the page which conversation has changed, and what concerns this person (Server-Sent Events).
+    """Tell the page what has changed, and what concerns this person (Server-Sent Events).
 
     It ends when the session has.
     """
@@ -81,50 +76,7 @@ async def _others(services: Services, session: SessionInfo, conversation_id: str
 
 
 async def _notes(services: Services, user_id: str, token: str) -> AsyncIterator[bytes]:
-    async with (
-        services.events.subscribe(DESK) as of_all,
-        services.events.subscribe(operator_topic(user_id)) as of_mine,
-    ):
-        yield b"retry: 2000\n\n"
-        heartbeat = services.settings.event_heartbeat
-        until = time.monotonic() + heartbeat
-        async for kind, event in _either({"changed": of_all, "mine": of_mine}, heartbeat):
-            # Also where so much happens that it is never silent.
-            if event is None or time.monotonic() >= until:
-                if await _is_over(services, user_id, token):
-                    return
-                until = time.monotonic() + heartbeat
-            if event is None:
-                # No comment: a page cannot see those, and must tell a dead line from a quiet one.
-                yield b"event: alive\ndata: {}\n\n"
-                continue
-            name = "presence" if event.get("type") == "presence" else kind
-            data = {key: event.get(key) for key in ("type", "conversation", "owner")}
-            yield f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
-
-
-async def _is_over(services: Services, user_id: str, token: str) -> bool:
-    session = await services.accounts.find_session(token, is_used=False)
-    return session is None or session.user.id != user_id or not may(session.user, Action.SEE_CONVERSATIONS)
-
-
-async def _either(
-    queues: dict[str, asyncio.Queue[Event]], heartbeat: float
-) -> AsyncIterator[tuple[str, Event | None]]:
-    """Yield what any of the queues brings, by name; None after a while of silence."""
-    waiting: dict[asyncio.Task[Any], str] = {}
-    try:
-        while True:
-            for name in queues.keys() - set(waiting.values()):
-                waiting[asyncio.create_task(queues[name].get())] = name
-            done, _ = await asyncio.wait(waiting, timeout=heartbeat, return_when=asyncio.FIRST_COMPLETED)
-            if not done:
-                yield "", None
-            for task in done:
-                yield waiting.pop(task), task.result()
-    finally:
-        for task in waiting:
-            task.cancel()
-        for task in waiting:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+    async with feed_of(services).watch(user_id, token) as screen:
+        yield READY
+        while (note := await screen.next()) is not None:
+            yield note

@@ -52,14 +52,13 @@ async def list_context(
         opened: the conversation that is open.
     """
     user = session.user
-    found = await services.desk.inbox(wanted.as_filter(user), after=after, limit=max(count, _PAGE))
-    counts = await services.desk.counts(user.id)
-    ids = [one.id for one in found.conversations]
-    names = await names_of(services, (one.assigned_to for one in found.conversations))
-    people = await services.core.people.names(ids)
+    found = await services.desk.listed(wanted.as_filter(user), user.id, after=after, limit=max(count, _PAGE))
+    # Who sees what is their own knows the name.
+    holders = {one.assigned_to for one in found.page.conversations} - {user.id}
+    names = await names_of(services, holders)
     now = services.clock.now()
     return {
-        "page": shown.list_page(found, counts, user, names, people, wanted.q),
+        "page": shown.list_page(found.page, found.counts, user, names, found.names, wanted.q),
         "wanted": wanted,
         "opened": opened,
         "channels": tuple(lookup("console.channel")),
@@ -119,7 +118,7 @@ def frame_context(services: Services, session: SessionInfo) -> dict[str, Any]:
     return {
         "now": services.clock.now().isoformat(),
         "beat": services.settings.event_heartbeat,
-        "draft_key": draft_key(services.settings.resolved_secret_key(), session.user.id),
+        "draft_key": draft_key(services.secret, session.user.id),
         "text_limit": MAX_TEXT,
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from accounts.access import Action, may
@@ -19,6 +19,7 @@ from vntext.normalise import strip_marks
 
 PARTS = ("waiting", "mine", "all")
 NARROWED = ("urgent", "unread", "closing", "failed")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,16 @@ class Item:
     window_until: datetime | None
     last_at: datetime
     hit: tuple[tuple[str, bool], ...] = ()
+
+    @property
+    def waiting_order(self) -> int:
+        """Its place in the queue's order among those of its rank, in microseconds."""
+        return _microseconds(self.waiting_since or self.last_at)
+
+    @property
+    def activity_order(self) -> int:
+        """Its place in the order of activity, in microseconds."""
+        return _microseconds(self.last_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,20 +145,29 @@ def list_page(
     for one in page.conversations:
         hit = page.hits.get(one.id)
         found = pieces(hit.snippet, asked) if hit else ()
-        items.append(_item(one, user, names, people, found, is_abandoned=one.id in page.abandoned))
+        items.append(item_of(one, user.id, names, people, found, is_abandoned=one.id in page.abandoned))
     return ListPage(items, counts, page.next)
 
 
-def _item(
+def item_of(
     conversation: ConversationView,
-    user: User,
+    viewer: str,
     names: Mapping[str, str],
     people: Mapping[str, str],
-    hit: tuple[tuple[str, bool], ...],
+    hit: tuple[tuple[str, bool], ...] = (),
     *,
     is_abandoned: bool,
 ) -> Item:
-    state, state_class = state_of(conversation, user, names, is_abandoned=is_abandoned)
+    """Return a conversation as a line of the list; the holder's own differs from everybody else's.
+
+    Args:
+        conversation: which one.
+        viewer: the id of whoever looks; empty: somebody who does not hold it.
+        names, people: as for `list_page`.
+        hit: as in `Item`.
+        is_abandoned: as in `InboxPage.abandoned`.
+    """
+    state, state_class = state_of(conversation, viewer, names, is_abandoned=is_abandoned)
     said_by: dict[str, str] = lookup("console.said_by")
     return Item(
         id=conversation.id,
@@ -171,7 +191,7 @@ def head_of(thread: Thread, user: User, names: Mapping[str, str], people: Mappin
     """Return what stands over an open conversation for whoever looks at it."""
     conversation = thread.conversation
     mine = conversation.owner == "person" and conversation.assigned_to == user.id
-    state, state_class = state_of(conversation, user, names, is_abandoned=thread.is_abandoned)
+    state, state_class = state_of(conversation, user.id, names, is_abandoned=thread.is_abandoned)
     why_not = (conversation.sending.reason if conversation.sending else None) or ""
     return Head(
         title=title_of(conversation, people),
@@ -225,7 +245,7 @@ def title_of(conversation: ConversationView, people: Mapping[str, str]) -> str:
 
 
 def state_of(
-    conversation: ConversationView, user: User, names: Mapping[str, str], *, is_abandoned: bool
+    conversation: ConversationView, viewer: str, names: Mapping[str, str], *, is_abandoned: bool
 ) -> tuple[str, str]:
     """Return who has a conversation, in words, and how that is coloured."""
     if conversation.closed_at is not None:
@@ -234,7 +254,7 @@ def state_of(
         return say("console.owner.queue"), ""
     if conversation.owner == "bot":
         return say("console.owner.bot"), ""
-    if conversation.assigned_to == user.id:
+    if conversation.assigned_to == viewer:
         return say("console.owner.mine"), "good"
     holder = names.get(conversation.assigned_to or "", say("console.thread.operator"))
     return say("console.owner.abandoned" if is_abandoned else "console.owner.held", name=holder), ""
@@ -255,6 +275,10 @@ def pieces(text: str, asked: str) -> tuple[tuple[str, bool], ...]:
         found.append((text[match.start() : match.end()], True))
         end = match.end()
     return (*found, (text[end:], False)) if end < len(text) else tuple(found)
+
+
+def _microseconds(instant: datetime) -> int:
+    return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
 def short_time(instant: datetime, now: datetime) -> str:

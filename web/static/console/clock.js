@@ -12,9 +12,14 @@ export function setServerTime(iso) {
   ahead = Date.parse(iso) - Date.now();
 }
 
+/** Returns the server's time of now, in milliseconds. */
+export function serverTime() {
+  return Date.now() + ahead;
+}
+
 /** Brings every time under `root` up to date. */
 export function tick(root = document) {
-  const now = Date.now() + ahead;
+  const now = serverTime();
   for (const time of root.querySelectorAll("time[data-waiting]")) {
     const minutes = Math.max(0, Math.floor((now - Date.parse(time.dateTime)) / 60_000));
     show(time, say(minutes < 1 ? "waiting_new" : "waiting", { time: lasting(minutes) }));

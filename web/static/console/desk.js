@@ -20,6 +20,9 @@ const column = document.querySelector(".inbox");
 const offline = document.getElementById("offline");
 const signedOut = document.getElementById("signed-out");
 
+const GAP_MS = 2_000;
+const LOOK_AGAIN_MS = 60_000;
+
 setServerTime(now);
 const drafts = new Drafts(user, draftKey);
 await drafts.open();
@@ -80,9 +83,7 @@ inbox.addEventListener("restarted", () => {
 inbox.addEventListener("changed", () => {
   markDrafts();
   inbox.mark(thread.id);
-  const waiting = column.querySelector('[data-count="Waiting"]')?.textContent || "0";
-  const unread = column.querySelector("#items")?.dataset.countUnread || "0";
-  alerts.count(Number(waiting), Number(unread));
+  alerts.count(Number(inbox.counts.Waiting), Number(inbox.counts.Unread));
 });
 
 /* In the list, what is begun and not sent. */
@@ -125,13 +126,20 @@ live.addEventListener("lost", async () => {
   await askData("/console/alive").catch(() => {});
 });
 live.addEventListener("changed", ({ detail }) => {
-  inbox.refresh();
-  if (detail.conversation === thread.id) {
+  inbox.patch(detail);
+  if (detail.rows.some((row) => row.id === thread.id)) {
     thread.refresh();
     beside.refresh();
   }
 });
-live.addEventListener("presence", ({ detail }) => presence.changed(detail.conversation));
+live.addEventListener("gap", () => {
+  // It happens to all pages at once; they do not all ask in the same moment.
+  inbox.refresh(Math.random() * GAP_MS);
+  thread.refresh();
+});
+live.addEventListener("presence", ({ detail }) => detail.conversations.forEach((id) => presence.changed(id)));
+// What only time changes (a window that closes, a holder who stays silent), and what nobody told.
+setInterval(() => live.isConnected && !document.hidden && inbox.refresh(), LOOK_AGAIN_MS * (1 + Math.random()));
 live.addEventListener("mine", ({ detail }) => {
   announce(say(`mine.${detail.type}`));
   alerts.tell("message");
@@ -161,7 +169,8 @@ async function change(action, fields = {}) {
     thread.tell(error instanceof Refused && error.message ? error.message : say("change_failed"));
     await thread.refresh();
   }
-  inbox.refresh();
+  // The row itself comes by the line of events, where there is one.
+  if (!live.isConnected) inbox.refresh();
 }
 
 async function takeNext() {
@@ -169,7 +178,7 @@ async function takeNext() {
     const next = await askData("/console/next", { form: formOf({}) });
     if (next) await open(next.conversation);
     else announce(say("nobody_waits"));
-    inbox.refresh();
+    if (!live.isConnected) inbox.refresh();
   } catch (error) {
     announce(error instanceof Refused && error.message ? error.message : say("change_failed"));
   }

@@ -1,35 +1,48 @@
-/* The list of conversations: refreshed as things happen, and never moved under somebody's hand.
+/* The list of conversations: kept up to date by the rows the server sends as things happen, and never moved under somebody's hand.
+ *
+ * Which rows belong into the list that is shown, and where, is decided here by the server's own rules (its filters and its order). A whole list is asked for
+ * only when it is another one, or when something may have been missed.
  *
  * While the mouse is over it or the keyboard is in it, what is shown is brought up to date where it stands; what is new
  * waits behind a button, and what has gone stays as a grey line, until the hand is off or the button is pressed.
  */
 import { ask } from "./network.js";
-import { tick } from "./clock.js";
+import { serverTime, tick } from "./clock.js";
 import { say } from "./words.js";
 
 const REFRESH_MS = 300;
+const SEARCH_AGAIN_MS = 5_000;
 const SETTLE_MS = 500;
 const MOST_SHOWN = 200;
 
 export class Inbox extends EventTarget {
+  /** How many wait, how many are one's own, in how many of those something is unread. */
+  counts = {};
   #column;
   #scroller;
   #fresh;
   #html = new Map();
-  #held = null;
+  /* The rows as they should stand, in their order; what is shown may wait for a calm moment. */
+  #rows = new Map();
+  #next = "";
+  #edge = null;
+  #isHeld = false;
   #isOver = false;
   #isTrimmed = false;
   #isLoadingMore = false;
-  #due = 0;
+  #due = Infinity;
+  #timer = 0;
   #last = 0;
   #settle = 0;
   #asking = null;
+  #meanwhile = [];
 
   constructor(column) {
     super();
     this.#column = column;
     this.#scroller = column.querySelector("#list");
     this.#fresh = column.querySelector("#fresh");
+    this.#take(this.#scroller);
     for (const item of this.items()) this.#html.set(item.dataset.id, item.outerHTML);
     this.#fresh.addEventListener("click", () => this.#apply());
     this.#scroller.addEventListener("pointerenter", (event) => this.#hover(event.pointerType === "mouse"));
@@ -74,20 +87,39 @@ export class Inbox extends EventTarget {
     links[Math.min(links.length - 1, Math.max(0, from))].focus();
   }
 
-  /** Asks for the list soon; many calls make one request. */
-  refresh() {
-    if (this.#due) return;
-    const wait = Math.max(0, this.#last + REFRESH_MS - performance.now());
-    this.#due = setTimeout(() => {
-      this.#due = 0;
+  /** Takes in rows as they are now, and the numbers beside the list's parts. */
+  patch({ rows, counts }) {
+    this.#count(counts);
+    const query = this.query();
+    if (query.get("q")) {
+      // Only the server knows where the words looked for stand.
+      if (rows.some((row) => this.#rows.has(row.id))) this.refresh(SEARCH_AGAIN_MS);
+    } else if (!this.#isTrimmed) {
+      // What is on its way may have been read before.
+      if (this.#asking) this.#meanwhile.push(...rows);
+      this.#place(rows, query);
+      this.#show();
+    }
+    this.#changed();
+  }
+
+  /** Asks for the whole list after a while; many calls make one request. */
+  refresh(after = 0) {
+    const now = performance.now();
+    const at = Math.max(now + after, this.#last + REFRESH_MS);
+    if (this.#due <= at) return;
+    this.#due = at;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#due = Infinity;
       this.#last = performance.now();
       this.#ask();
-    }, wait);
+    }, at - now);
   }
 
   /** Shows another list from its beginning. */
   async restart() {
-    this.#held = null;
+    this.#isHeld = false;
     this.#isTrimmed = false;
     this.#scroller.scrollTop = 0;
     this.#scroller.setAttribute("aria-busy", "true");
@@ -101,21 +133,63 @@ export class Inbox extends EventTarget {
     this.#asking?.abort();
     const asking = new AbortController();
     this.#asking = asking;
+    this.#meanwhile = [];
     const query = this.query();
-    query.set("count", String(Math.max(this.items().length, 1)));
-    if (whole) query.delete("count");
+    const count = this.items().length;
+    if (!whole && count > 0 && count <= MOST_SHOWN) query.set("count", String(count));
     try {
       const page = parsed(await ask(`/console/list?${query}`, { signal: asking.signal }));
+      this.#take(page);
       if (whole) this.#replace(page);
-      else if (this.#isBusy()) this.#hold(page);
-      else this.#arrange(page);
+      if (!query.get("q")) this.#place(this.#meanwhile, query);
+      this.#show();
+      this.#changed();
       this.#tell("");
     } catch {
       if (asking.signal.aborted) return;
       this.#tell(say("list_failed"));
     } finally {
-      if (!asking.signal.aborted) this.#scroller.removeAttribute("aria-busy");
+      if (!asking.signal.aborted) {
+        this.#asking = null;
+        this.#scroller.removeAttribute("aria-busy");
+      }
     }
+  }
+
+  /* Reads a page of the server's: its rows, where the page behind it begins, its numbers. */
+  #take(page) {
+    const list = page.querySelector("#items");
+    this.#rows = new Map(itemsOf(page).map((item) => [item.dataset.id, item.cloneNode(true)]));
+    this.#end(list);
+    this.#count({ Waiting: list.dataset.countWaiting, Mine: list.dataset.countMine, Unread: list.dataset.countUnread });
+  }
+
+  #end(list) {
+    this.#next = list.dataset.next;
+    this.#edge = this.#next ? [...this.#rows.values()].at(-1) : null;
+  }
+
+  /* Puts rows where they belong; what comes behind the end of what is loaded is left to the next page. */
+  #place(rows, query) {
+    const compare = query.get("show") === "waiting" ? byWait : byActivity;
+    for (const row of rows) {
+      const item = row.html ? parsed(row.html).firstElementChild : null;
+      const isHere = item && belongs(row, query) && !(this.#edge && compare(item, this.#edge) > 0);
+      if (isHere) {
+        item.querySelector("a").setAttribute("href", `/console/conversations/${row.id}?${query}`);
+        this.#rows.set(row.id, item);
+      } else {
+        this.#rows.delete(row.id);
+      }
+    }
+    const ordered = [...this.#rows.values()].sort(compare);
+    this.#rows = new Map(ordered.map((item) => [item.dataset.id, item]));
+    if (this.#rows.size > MOST_SHOWN) this.refresh();
+  }
+
+  #show() {
+    if (this.#isBusy()) this.#hold();
+    else this.#arrange();
   }
 
   #tell(problem) {
@@ -129,7 +203,6 @@ export class Inbox extends EventTarget {
     this.#scroller.replaceChildren(...page.childNodes);
     for (const item of this.items()) this.#html.set(item.dataset.id, item.outerHTML);
     this.#fresh.hidden = true;
-    this.#changed();
   }
 
   #changed() {
@@ -151,50 +224,44 @@ export class Inbox extends EventTarget {
   #calm() {
     clearTimeout(this.#settle);
     this.#settle = setTimeout(() => {
-      if (this.#held && !this.#isBusy()) this.#apply();
+      if (this.#isHeld && !this.#isBusy()) this.#apply();
     }, SETTLE_MS);
   }
 
-  #hold(page) {
-    const coming = new Map(itemsOf(page).map((item) => [item.dataset.id, item]));
+  #hold() {
     for (const item of this.items()) {
-      const newer = coming.get(item.dataset.id);
-      item.classList.toggle("gone", !newer);
+      const newer = this.#rows.get(item.dataset.id);
       if (newer) this.#update(item, newer);
+      item.classList.toggle("gone", !newer);
     }
-    const added = [...coming.keys()].filter((id) => !this.#html.has(id)).length;
-    this.#held = page;
+    const added = [...this.#rows.keys()].filter((id) => !this.#html.has(id)).length;
+    this.#isHeld = true;
     this.#fresh.hidden = added === 0;
     this.#fresh.textContent = say("fresh", { count: added });
-    this.#changed();
   }
 
   #apply() {
-    const page = this.#held;
-    this.#held = null;
-    if (page) this.#arrange(page);
+    if (this.#isHeld) {
+      this.#arrange();
+      this.#changed();
+    }
     this.#scroller.scrollTop = 0;
   }
 
-  /* Puts the items into the server's order, moving only those that are not where they belong. */
-  #arrange(page) {
+  /* Puts the items into their order, moving only those that are not where they belong. */
+  #arrange() {
+    this.#isHeld = false;
     const list = this.#scroller.querySelector("#items");
-    const wanted = page.querySelector("#items");
-    if (!list || !wanted) {
-      this.#replace(page);
-      return;
-    }
     const known = new Map(this.items().map((item) => [item.dataset.id, item]));
     let place = list.firstElementChild;
-    for (const coming of itemsOf(page)) {
-      const id = coming.dataset.id;
+    for (const [id, coming] of this.#rows) {
       let item = known.get(id);
       known.delete(id);
       if (item) {
         item.classList.remove("gone");
         this.#update(item, coming);
       } else {
-        item = coming;
+        item = coming.cloneNode(true);
         this.#html.set(id, coming.outerHTML);
         item.classList.add("new");
       }
@@ -205,10 +272,8 @@ export class Inbox extends EventTarget {
       item.remove();
       this.#html.delete(id);
     }
-    list.dataset.next = wanted.dataset.next;
-    this.#counts(page);
+    this.#scroller.querySelector(".state").hidden = this.#rows.size > 0;
     this.#fresh.hidden = true;
-    this.#changed();
   }
 
   #update(item, newer) {
@@ -223,10 +288,10 @@ export class Inbox extends EventTarget {
     if (isCurrent) link.setAttribute("aria-current", "true");
   }
 
-  #counts(page) {
-    const list = page.querySelector("#items");
-    for (const count of this.#column.querySelectorAll("[data-count]")) {
-      count.textContent = list.dataset[`count${count.dataset.count}`] ?? "";
+  #count(counts) {
+    this.counts = counts;
+    for (const shown of this.#column.querySelectorAll("[data-count]")) {
+      shown.textContent = counts[shown.dataset.count];
     }
   }
 
@@ -239,7 +304,7 @@ export class Inbox extends EventTarget {
 
   async #more() {
     const list = this.#scroller.querySelector("#items");
-    const next = list?.dataset.next;
+    const next = this.#next;
     if (!next || this.#isLoadingMore) return;
     this.#isLoadingMore = true;
     try {
@@ -249,9 +314,10 @@ export class Inbox extends EventTarget {
       for (const item of itemsOf(page)) {
         if (this.#html.has(item.dataset.id)) continue;
         this.#html.set(item.dataset.id, item.outerHTML);
+        this.#rows.set(item.dataset.id, item.cloneNode(true));
         list.append(item);
       }
-      list.dataset.next = page.querySelector("#items")?.dataset.next ?? "";
+      this.#end(page.querySelector("#items"));
       this.#trim(list);
       this.#changed();
     } catch {
@@ -268,12 +334,12 @@ export class Inbox extends EventTarget {
     const before = this.#scroller.scrollHeight;
     for (const item of over) {
       this.#html.delete(item.dataset.id);
+      this.#rows.delete(item.dataset.id);
       item.remove();
     }
     this.#scroller.scrollTop -= before - this.#scroller.scrollHeight;
     this.#isTrimmed = true;
     this.#column.querySelector("#to-top").hidden = false;
-    list.dataset.trimmed = "true";
   }
 
   /** Goes back to the beginning of a list that was scrolled far. */
@@ -291,4 +357,33 @@ function parsed(html) {
 
 function itemsOf(page) {
   return [...page.querySelectorAll("li[data-id]")];
+}
+
+/* Whether a row meets the filters, as the server would say. */
+function belongs(row, query) {
+  const [part, channel, only] = ["show", "channel", "only"].map((name) => query.get(name));
+  if (part === "waiting" && row.owner !== "queue") return false;
+  if (part === "mine" && !row.isMine) return false;
+  if (channel && row.channel !== channel) return false;
+  if (only === "closing") return row.closing !== null && row.closing[0] <= serverTime() && serverTime() < row.closing[1];
+  return !only || row[only];
+}
+
+/* The queue's order: urgent ones first, then the longest wait. */
+function byWait(one, other) {
+  const isUrgent = (item) => Number(item.classList.contains("urgent"));
+  return (
+    isUrgent(other) - isUrgent(one) ||
+    one.dataset.waitingOrder - other.dataset.waitingOrder ||
+    alphabetically(one.dataset.id, other.dataset.id)
+  );
+}
+
+/* Every other list's order: newest activity first. */
+function byActivity(one, other) {
+  return other.dataset.activityOrder - one.dataset.activityOrder || alphabetically(other.dataset.id, one.dataset.id);
+}
+
+function alphabetically(one, other) {
+  return Number(one > other) - Number(one < other);
 }

@@ -1,5 +1,5 @@
-/* The server's events: told as "changed", "presence" and "mine" (what concerns this person alone), with "connected" and "lost" around them. A connection that has
- * gone quiet without ending counts as lost. */
+/* The server's events: told as "changed", "presence", "mine" (what concerns this person alone) and "gap" (something was not told), with "connected" and "lost"
+ * around them. A connection that has gone quiet without ending counts as lost. */
 const AGAIN_MS = [1_000, 2_000, 4_000, 8_000];
 
 export class Live extends EventTarget {
@@ -26,7 +26,8 @@ export class Live extends EventTarget {
     this.#close();
     const source = new EventSource(this.#path);
     this.#source = source;
-    source.addEventListener("open", () => {
+    // Not when it is open, but when everything that happens from then on is told.
+    source.addEventListener("ready", () => {
       this.#failures = 0;
       this.#heard();
       this.isConnected = true;
@@ -34,7 +35,7 @@ export class Live extends EventTarget {
     });
     source.addEventListener("error", () => this.#lost());
     source.addEventListener("alive", () => this.#heard());
-    for (const kind of ["changed", "presence", "mine"]) {
+    for (const kind of ["changed", "presence", "mine", "gap"]) {
       source.addEventListener(kind, (event) => {
         this.#heard();
         this.dispatchEvent(new CustomEvent(kind, { detail: JSON.parse(event.data) }));
