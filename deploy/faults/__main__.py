@@ -114,7 +114,8 @@ async def _kill(
 
 
 async def _until_ready(service: Service) -> None:
-    async with asyncio.timeout(service.start_seconds):
+    # Twice what a start may take: it may be killed again meanwhile.
+    async with asyncio.timeout(_PATIENCE_SECONDS + service.start_seconds):
         while not await service.is_ready():
             await asyncio.sleep(0.2)
 

@@ -299,7 +299,7 @@ async def test_erasing_and_indexing_at_once_leave_no_words(files: Files, write: 
         )
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 async def test_after_the_nightly_purge_the_words_are_not_even_in_the_file(files: Files, write: Write):
     file = Path(str(files.database.url.database))
 
