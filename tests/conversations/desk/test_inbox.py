@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from conversations.core import ConversationCore
 from conversations.desk.errors import BadPlaceError
-from conversations.schemas import Capabilities, ConversationFilter, InboundMessage
+from conversations.schemas import Capabilities, ConversationFilter, InboundMessage, SendResult
 from database.engine import Database
 
 Write = Callable[..., InboundMessage]
@@ -115,6 +115,37 @@ async def test_counts(core: ConversationCore, fake_bot: Any, clock: Any, write: 
     counts = await core.desk.counts("op1")
     assert (counts.queue, counts.urgent, counts.person) == (3, 1, 2)
     assert (counts.mine, counts.mine_unread, counts.failed) == (1, 1, 0)
+    # What open pages are told of everybody's numbers is what each would be told who asks.
+    told = (await core.desk.changed(ids[:1])).counts
+    for operator in ("op1", "op2", "nobody"):
+        asked = await core.desk.counts(operator)
+        assert (told.queue, told.held.get(operator, (0, 0))) == (
+            asked.queue,
+            (asked.mine, asked.mine_unread),
+        )
+
+
+async def test_what_has_changed_comes_with_what_the_filters_ask(
+    core: ConversationCore, fake_bot: Any, clock: Any, provider: Any, write: Write
+):
+    provider.capabilities = Capabilities(max_text=2_000, buttons=True, window=timedelta(hours=24))
+    ids = await fill(core, fake_bot, clock, write, 3)
+    await core.desk.claim(ids[0], "op1")
+    provider.next = [SendResult.permanent("blocked")]
+    await core.desk.reply(ids[0], "op1", "Chào anh/chị", key="k")
+    await core.outbox.settle()
+    closing = ConversationFilter(window_closing=True)
+    for hours in (1, 22, 2):
+        clock.forward(hours=hours)
+        now = clock.now()
+        change = await core.desk.changed([*ids, "gone"])
+        assert {view.id for view in change.conversations} == set(ids)
+        spans = change.closing.items()
+        expected = {view.id for view in (await core.desk.inbox(closing)).conversations}
+        assert {each for each, (begin, end) in spans if begin <= now < end} == expected
+        failed = await core.desk.inbox(ConversationFilter(has_failed=True))
+        assert change.failed == {view.id for view in failed.conversations}
+    assert change.failed == {ids[0]}
 
 
 async def test_the_number_of_queries_does_not_grow(
