@@ -50,7 +50,7 @@ async def waiting(
         .where(
             M.created_at < before,
             or_(M.next_attempt_at.is_(None), M.next_attempt_at <= now),
-            or_(C.send_until.is_(None), C.send_until < now),
+            C.send_claim.is_(None),
         )
         .order_by(M.created_at)
         .limit(limit)
@@ -60,6 +60,12 @@ async def waiting(
     if without:
         query = query.where(M.channel.not_in(list(without)))
     return list((await session.execute(query)).scalars())
+
+
+async def expired_claims(session: AsyncSession, now: datetime) -> list[str]:
+    """Return the claims whose holders have not renewed them in time."""
+    query = select(C.send_claim).where(C.send_claim.is_not(None), C.send_until < now)
+    return [claim for claim in (await session.execute(query)).scalars() if claim]
 
 
 async def end_pauses(session: AsyncSession, channel: str) -> None:
