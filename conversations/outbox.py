@@ -154,7 +154,7 @@ class Outbox:
             self._unstored.send(connector, message)
 
     async def free(self, claims: Sequence[str]) -> None:
-        """Drop the claims of dead processes; what they may just have sent waits for its echo."""
+        """Drop the claims of those who send no more; what they may just have sent waits for its echo."""
         echoing = self._echoing()
         async with self._database.write() as session:
             if echoing:
@@ -183,7 +183,7 @@ class Outbox:
             return Delivery()
         if not self.circuit(conversation["channel"]).is_closed:
             return None
-        if conversation["send_until"] is not None and conversation["send_until"] >= now:
+        if conversation["send_claim"] is not None:
             return None
         claim = self._claims.new()
         return Delivery(claim, {"send_claim": claim, "send_until": now + LEASE})
@@ -217,6 +217,11 @@ class Outbox:
         Of a channel whose switch is open one conversation is tried, when it is time to.
         """
         now = self._clock.now()
+        async with self._database.read() as session:
+            expired = await sending_repository.expired_claims(session, now)
+        if expired:
+            # On another machine, or the database did not answer when the provider's yes was to be noted.
+            await self.free(expired)
         busy = set(self._tasks.values())
         resting = [circuit for circuit in self._circuits.values() if not circuit.is_closed]
         async with self._database.read() as session:
@@ -271,7 +276,7 @@ class Outbox:
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
-            # The claim runs out and the sweeper tries again.
+            # The claim runs out, and the sweeper sees to it.
             log.error("outbox_failed", error=repr(type(error)), exc_info=error)
 
     async def _show(self, conversation: Row, rows: Sequence[Row]) -> None:

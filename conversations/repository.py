@@ -155,7 +155,7 @@ _CLAIM_SEND = (
     update(CONVERSATIONS)
     .where(
         C.id == _WHICH,
-        or_(C.send_until.is_(None), C.send_until < _NOW),
+        C.send_claim.is_(None),
         exists().where(
             M.conversation_id == _WHICH,
             IS_OPEN,

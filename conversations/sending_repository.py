@@ -32,7 +32,7 @@ _WAITING = (
     .where(
         M.created_at < bindparam("before", type_=UtcDateTime()),
         or_(M.next_attempt_at.is_(None), M.next_attempt_at <= _NOW),
-        or_(C.send_until.is_(None), C.send_until < _NOW),
+        C.send_claim.is_(None),
     )
     .order_by(M.created_at)
     .limit(bindparam("limit"))
@@ -65,6 +65,12 @@ async def waiting(
         query = query.where(M.channel.not_in(list(without)))
     given = {"before": before, "now": now, "limit": limit}
     return list((await session.execute(query, given)).scalars())
+
+
+async def expired_claims(session: AsyncSession, now: datetime) -> list[str]:
+    """Return the claims whose holders have not renewed them in time."""
+    query = select(C.send_claim).where(C.send_claim.is_not(None), C.send_until < now)
+    return [claim for claim in (await session.execute(query)).scalars() if claim]
 
 
 async def end_pauses(session: AsyncSession, channel: str) -> None:

@@ -55,6 +55,7 @@ class Findings:
 
     Attributes:
         said: questions; good: of these rightly signed; acknowledged: of these we said yes to.
+        missing: acknowledged and not answered.
         given_up: rightly signed questions the provider never had a yes to, after all its tries.
         taken_unheard: of these answered all the same: our yes was lost on its way.
         late: answered after a question that was asked later, since they came that late.
@@ -66,6 +67,7 @@ class Findings:
     good: int = 0
     acknowledged: int = 0
     answered: int = 0
+    missing: int = 0
     given_up: int = 0
     taken_unheard: int = 0
     late: int = 0
@@ -116,6 +118,7 @@ def judge_phone(
     findings.taken_unheard += len((set(good) - set(acknowledged)) & set(once))
     findings.sent_twice += len(answers) - len(once)
     if missing := [number for number in acknowledged if number not in once]:
+        findings.missing += len(missing)
         findings.wrong.append(f"{user}: not answered: {missing[:_MOST_SHOWN]}")
     if extra := [number for number in once if number not in good]:
         findings.wrong.append(f"{user}: answered though badly signed: {extra[:_MOST_SHOWN]}")

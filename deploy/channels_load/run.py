@@ -15,7 +15,7 @@ import aiohttp
 
 from database.engine import sqlite_url
 from deploy.bench.system import processor_seconds
-from deploy.channels_load.judge import acknowledgement, deliveries, judge, percentile
+from deploy.channels_load.judge import acknowledgement, judge, percentile
 from deploy.channels_load.kills import kill
 from deploy.channels_load.people import People
 from deploy.channels_load.played import Played
@@ -29,6 +29,7 @@ _KEY = "channels-load-secret-key-of-this-run-only"
 _SHARES = {"repeat_share": 0.10, "reorder_share": 0.05, "bad_signature_share": 0.02}
 _SETTLE_SECONDS = 180.0
 _LOOK_SECONDS = 5.0
+_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +152,15 @@ async def _settled(played: Played, people: People) -> float:
         answers = await played.answers()
         if answers != last:
             last, changed = answers, time.monotonic()
-        elif await played.under_way() == 0 and answers >= await _acknowledged(played, people):
+        elif await played.under_way() == 0 and await _is_all_answered(played, people):
             break
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(_PAUSE_SECONDS)
     return changed
 
 
-async def _acknowledged(played: Played, people: People) -> int:
-    """Return how many questions we said yes to."""
-    came = deliveries(await played.webhooks())
-    mids = (question.mid for question in people.questions.values() if question.good)
-    return sum(mid in came and came[mid].acknowledged is not None for mid in mids)
+async def _is_all_answered(played: Played, people: People) -> bool:
+    """Tell whether everything we said yes to has its answer."""
+    return (await judge(played, people.questions, await played.webhooks())).missing == 0
 
 
 async def _keep_switched_on(played: Played, figures: dict[str, Any]) -> None:

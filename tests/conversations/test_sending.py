@@ -250,6 +250,26 @@ async def test_after_a_crash_a_message_waits_for_its_echo_before_it_is_sent_agai
     assert account.texts == ["bot: câu 2?"]
 
 
+async def test_a_claim_that_has_run_out_leaves_its_message_in_doubt(
+    core: ConversationCore, account: Account, clock: HandClock, ask: Any, database: Database
+):
+    account.next = [DOWN]
+    conversation = await ask("câu 1?")
+    clock.forward(seconds=5)
+    # A process that goes on running has the provider's yes, and cannot note it.
+    alive = ClaimNames()
+    async with database.write() as session:
+        until = clock.now() + timedelta(seconds=30)
+        assert await repository.claim_send(session, conversation, alive.new(), clock.now(), until)
+    await pass_time(core, clock, 31)
+    row = (await core.inbox.history(conversation))[1]
+    assert (account.taken, row.error) == ([], "in_doubt")
+    await core.intake.note(Echo("messenger", "u1", "p7", clock.now(), text=row.text, our_id=row.id))
+    await pass_time(core, clock, 60)
+    assert account.taken == []
+    assert (await core.inbox.history(conversation))[1].state == "sent"
+
+
 async def test_without_an_echo_it_is_sent_again(
     core: ConversationCore, account: Account, clock: HandClock, ask: Any, database: Database
 ):

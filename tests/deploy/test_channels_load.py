@@ -77,6 +77,7 @@ def test_what_the_provider_gave_up_is_not_held_against_us():
     findings = judged(["?1", "?2", "?3", "2", "3"], set(), {1: Delivery(1.0), 3: Delivery(3.0)})
     assert findings.wrong == []
     assert (findings.good, findings.acknowledged, findings.given_up, findings.taken_unheard) == (3, 1, 2, 1)
+    assert findings.missing == 0
 
 
 @pytest.mark.parametrize(("came_at", "late"), [(2.1, None), (2.5, 1)])
