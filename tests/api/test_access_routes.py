@@ -145,7 +145,7 @@ async def people(app: FastAPI, client: httpx.AsyncClient) -> Console:
             channel="webchat", external_user_id="v", provider_message_id="1", text="Lệ phí khai sinh?"
         )
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len(await services.desk.history(received.conversation_id)) < 2:  # noqa: ASYNC110 - a row
             await asyncio.sleep(0.01)
     await services.desk.claim(received.conversation_id, stranger.user.id)
@@ -278,7 +278,6 @@ async def test_nobody_ends_another_persons_session(console: Console):
 
 IN_ANOTHERS = {
     "reply": {"text": "Dạ", "key": "k"},
-    "heard": {"text": "Dạ", "key": "k"},
     "claim": {},
     "release": {},
     "hand-back": {},

@@ -146,6 +146,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterat
     for text in ("Đèn đường trước nhà tôi hỏng cả tuần nay", "Xin hỏi giờ làm việc của bộ phận một cửa"):
         desk.citizen().say(text)
     context = desk.operator(browser, "admin")
+    context.set_default_timeout(60_000)
     page = context.new_page()
     page.goto(f"{desk.url}/console?show=all")
     item = page.locator("#items li").first
