@@ -26,7 +26,6 @@ Fill = Callable[[Database], Awaitable[None]]
 for _models in (
     "accounts.models",
     "actions.learning.models",
-    "api.privacy",
     "connectors.credentials_store",
     "connectors.health_models",
     "connectors.uploads",
@@ -35,6 +34,7 @@ for _models in (
     "conversations.media.fetch_models",
     "conversations.media.models",
     "conversations.models",
+    "database.personal_data",
     "kb_index.models",
     "tickets.models",
 ):
