@@ -11,8 +11,8 @@ export PYTHONPATH := $(CURDIR)
 export DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check install lint format train label fit kb-import predict compare bench channels-load faults dead backup \
-	restore reset providers messenger-profile
+.PHONY: help run test fuzz check install lint format train label fit kb-import predict compare bench channels-load faults dead \
+	backup restore reset providers messenger-profile
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

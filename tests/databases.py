@@ -11,17 +11,34 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-# Their tables are in every copy, also where a test alone would not import them.
-import tickets.models  # noqa: F401
 from api.startup import prepare_database
 from database.base import new_id
 from database.engine import Database, sqlite_url
 from deploy.local.postgres import PrivatePostgres
 
 Fill = Callable[[Database], Awaitable[None]]
+
+# Their tables are in every copy, also where a test alone would not import them.
+for _models in (
+    "accounts.models",
+    "actions.learning.models",
+    "connectors.credentials_store",
+    "connectors.health_models",
+    "connectors.uploads",
+    "conversations.desk.models",
+    "conversations.intake_models",
+    "conversations.media.fetch_models",
+    "conversations.media.models",
+    "conversations.models",
+    "database.personal_data",
+    "kb_index.models",
+    "tickets.models",
+):
+    import_module(_models)
 
 
 def sqlite_with_tables(file: Path) -> str:

@@ -30,7 +30,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 90.0) -> None:
+def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 300.0) -> None:
     deadline = time.monotonic() + seconds
     pause = threading.Event()
     while time.monotonic() < deadline:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -194,11 +194,14 @@ def becomes_healthy(process: subprocess.Popen[bytes], name: str, folder: Path, p
     (check,) = stages(name)[-1].all("HEALTHCHECK")
     words = json.loads(check.split("CMD")[1])
     script, url = words[1], re.sub(r":\d+/", f":{port}/", words[2])
-    ends_at = time.monotonic() + 150
+    ends_at = time.monotonic() + 600
     while time.monotonic() < ends_at:
         assert process.poll() is None, (folder / "log").read_text()[-2_000:]
         if subprocess.run([sys.executable, str(folder / script), url], check=False).returncode == 0:
             return
+        # Checks without a pause would take the time it needs to start.
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.3)
     raise AssertionError((folder / "log").read_text()[-2_000:])
 
 

@@ -69,7 +69,7 @@ def stored(page: Page, http: httpx.Client) -> list[dict[str, Any]]:
 
 
 def wait_until_stored(page: Page, http: httpx.Client, count: int) -> list[dict[str, Any]]:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while len(messages := stored(page, http)) < count:
         assert time.monotonic() < deadline, messages
     return messages
