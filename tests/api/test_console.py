@@ -139,8 +139,8 @@ async def test_a_longer_list_asks_the_database_no_more_often(app: FastAPI, opera
         return counted
 
     ids = await in_queue(app, ["một", "hai"])
-    for each in ids:
-        await app.state.services.desk.claim(each, operators[0].id)
+    for each, operator in zip(ids, operators, strict=True):
+        await app.state.services.desk.claim(each, operator.id)
     few = await asked()
     more = await in_queue(app, [f"câu {number}" for number in range(20)])
     for number, each in enumerate(more):
