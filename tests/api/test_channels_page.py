@@ -64,9 +64,12 @@ async def test_a_channel_that_is_well_and_one_that_is_not(
     await log_in(with_messenger, browser, "administrator")
     page = (await browser.get("/console/channels", headers=HTML)).text
     assert "Messenger" in page
-    assert "Hoạt động bình thường" in page
+    assert "Chưa nhận, chưa gửi tin nào" in page
     assert "chưa có" in page
     health = with_messenger.state.services.health
+    health.sent("messenger", SendResult.accepted("m1"))
+    await health.flush()
+    assert "Hoạt động bình thường" in (await browser.get("/console/channels/list", headers=HTML)).text
     health.state("messenger", "auth", "token_invalid")
     health.sent("messenger", SendResult.auth("token_invalid"))
     await health.flush()

@@ -1,4 +1,4 @@
-/* Turns a message into what is shown: who says it, its words, a number to call, pictures, files, a place. */
+/* Turns a message into what is shown. */
 import { saveWithToken, stillWorks } from "./files.js";
 import { STRINGS } from "./strings.js";
 
@@ -115,7 +115,7 @@ function appendLinked(parent, text) {
   parent.append(text.slice(end));
 }
 
-/* The page of one's own report has an address that nobody could read out; any other address says where it leads. */
+/* The address of one's own report cannot be read out. */
 function titleOf(address) {
   return address.startsWith(`${HERE}/p/`) ? STRINGS.follow : address.replace(/^https?:\/\//, "");
 }
