@@ -160,11 +160,12 @@ async def _committed(session: AsyncSession) -> AsyncIterator[None]:
 
 
 def _refuse_nul(
-    _connection: Any, _cursor: Any, _statement: str, parameters: Any, _context: Any, executemany: bool
+    _connection: Any, _cursor: Any, _statement: str, parameters: Any, _context: Any, _executemany: bool
 ) -> None:
     # PostgreSQL would refuse it; SQLite would keep it, and nobody could move to PostgreSQL any more.
-    for row in parameters if executemany else (parameters,):
-        for value in row.values() if isinstance(row, dict) else row:
+    # A list has one set of values for each run; several rows in one statement are a single set.
+    for given in parameters if isinstance(parameters, list) else (parameters,):
+        for value in given.values() if isinstance(given, dict) else given:
             if isinstance(value, str) and "\0" in value:
                 raise UnstorableError("text with a NUL")
 

@@ -35,8 +35,20 @@ async def test_text_with_a_nul_is_refused_and_nothing_of_the_unit_is_kept(either
     with pytest.raises(UnstorableError):
         async with either_database.write() as session:
             await session.execute(insert(AuditRow), [line(), line(actor=NUL)])
+    with pytest.raises(UnstorableError):
+        async with either_database.write() as session:
+            session.add_all([AuditRow(**line()), AuditRow(**line(target=NUL))])
     async with either_database.read() as session:
         assert (await session.execute(select(func.count()).select_from(AuditRow))).scalar_one() == 0
+
+
+async def test_several_rows_of_any_values_are_kept(either_database: Database) -> None:
+    async with either_database.write() as session:
+        session.add_all([AuditRow(**line()), AuditRow(**line(detail={"a": None}, target=""))])
+    async with either_database.write() as session:
+        await session.execute(insert(AuditRow), [line(), line()])
+    async with either_database.read() as session:
+        assert (await session.execute(select(func.count()).select_from(AuditRow))).scalar_one() == 4
 
 
 @pytest.mark.parametrize("number", [2**63, -(2**70), 10**30])
