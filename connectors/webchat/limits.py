@@ -86,8 +86,11 @@ class RateLimiter:
 
     async def _share_later(self) -> None:
         await asyncio.sleep(_SHARE_SECONDS)
-        self._telling = None
-        await self.share()
+        try:
+            await self.share()
+        finally:
+            # Not before: two at a time would tell the same uses twice, and stopping would not wait for it.
+            self._telling = None
 
     async def _tell(self, client: RedisClient, untold: dict[str, _Count]) -> None:
         async with client.pipeline(transaction=False) as pipeline:

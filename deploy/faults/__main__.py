@@ -114,7 +114,7 @@ async def _kill(
 
 
 async def _until_ready(service: Service) -> None:
-    # Twice what a start may take: it may be killed again meanwhile.
+    # Longer than one start may take: it may be killed again meanwhile.
     async with asyncio.timeout(_PATIENCE_SECONDS + service.start_seconds):
         while not await service.is_ready():
             await asyncio.sleep(0.2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -40,23 +41,26 @@ def test_changed_tokens_are_nobody(place: int, letter: str):
     assert visitors.read(changed) in ({visitor} if changed == token else {None})
 
 
-async def test_delivery_tells_the_open_pages():
-    events = LiveEvents(RedisLink(None))
-    connector = WebChat(events)
-    assert isinstance(connector, Connector)
-    message = OutboundMessage(
+def outbound(text: str, **more: Any) -> OutboundMessage:
+    return OutboundMessage(
         id="m",
         conversation_id="c",
         channel="webchat",
         external_user_id="v",
         sequence=2,
-        text="Lệ phí: miễn phí",
+        text=text,
         buttons=(),
-        author="bot",
         attempt=1,
         created_at=datetime(2026, 11, 2, tzinfo=UTC),
-        route="answer",
+        **more,
     )
+
+
+async def test_delivery_tells_the_open_pages():
+    events = LiveEvents(RedisLink(None))
+    connector = WebChat(events)
+    assert isinstance(connector, Connector)
+    message = outbound("Lệ phí: miễn phí", author="bot", route="answer")
     async with events.subscribe("conversation:c") as queue, events.subscribe("conversation:d") as other:
         assert (await connector.send(message)).status == "accepted"
         told = queue.get_nowait()
@@ -70,19 +74,7 @@ async def test_what_has_pictures_is_read_from_where_their_addresses_are_made(tmp
     picture = OutboundFile(
         file_id="f", kind="image", name="a.png", content_type="image/png", size=1, path=tmp_path / "a.png"
     )
-    message = OutboundMessage(
-        id="m",
-        conversation_id="c",
-        channel="webchat",
-        external_user_id="v",
-        sequence=2,
-        text="Anh/chị xem ảnh",
-        buttons=(),
-        author="operator",
-        attempt=1,
-        created_at=datetime(2026, 11, 2, tzinfo=UTC),
-        files=(picture,),
-    )
+    message = outbound("Anh/chị xem ảnh", author="operator", files=(picture,))
     async with events.subscribe("conversation:c") as queue:
         assert (await WebChat(events).send(message)).status == "accepted"
         told = queue.get_nowait()
